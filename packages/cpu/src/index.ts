@@ -1,0 +1,3 @@
+export * from './layout';
+export * from './state';
+export * from './ports';
