@@ -123,9 +123,29 @@ export interface Row {
   flagsRead: number;
   flagsWritten: number;
   flagsUndefined: number;
+  /** The part of flagsWritten and flagsUndefined that the instruction may leave as it was (shift by a count of 0, `rep cmps` with ecx = 0): these are not dead before it. */
+  flagsConditional: number;
   lockable: boolean;
   /** '' | 'cpl0' | 'iopl' (IN/OUT family: also the TSS bitmap) | 'vmiopl' (cli/sti/pushf/popf/int n/iret sensitivity in v86) | 'protected' (#UD in real and v86 mode). */
   privilege: '' | 'cpl0' | 'iopl' | 'vmiopl' | 'protected';
+  /** The row is chosen only when exactly its mandatory prefix is there (66, F2 and F3 have no other meaning); always so for VEX rows. */
+  exactPrefix: boolean;
+  /** The opcode's low three bits are a register (`Z` operand). */
+  opcodeRegister: boolean;
+  /** The effective operand size changes what the instruction does. */
+  sized: boolean;
+  /** VEX.vvvv names an operand; elsewhere it must be 1111. */
+  usesVvvv: boolean;
+  /** ModR/M.mod is ignored and both fields name registers (moves to and from control and debug registers). */
+  modIgnored: boolean;
+  /** The memory operand has a vector index (gathers): `index` is a vector register. */
+  vsib: boolean;
+  /** A memory operand of 16 or 32 bytes that is not aligned to its size raises #GP(0). */
+  aligned: boolean;
+  /** May set eip to something else than the next instruction: ends a block. */
+  changesFlow: boolean;
+  /** The row that the same bytes mean on a CPU without `feature` (tzcnt → bsf, lzcnt → bsr); otherwise null: #UD. */
+  legacyRow: Row | null;
 }
 
 /** One decoded instruction. `bytes` are the guest's own. */
