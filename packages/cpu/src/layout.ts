@@ -65,18 +65,22 @@ const fields: [name: string, size: number][] = [
   /** Non-zero: an external interrupt is waiting for IF. */
   ['interruptPending', 4],
   ['modeKey', 4],
-  /** Poll pointer: translated loops load from it; a kick makes it point at a page that faults. */
-  ['pollPointer', 8],
+  /** Non-zero: somebody wants the vCPU's attention; set by kick, cleared by the run loop. */
+  ['kicked', 4],
   ['windowBase', 8], // gs base in force
   ['tableBase', 8], // sparse block table in force
   ['codeBase', 8],
   ['hostRsp', 8],
+  /** Host RFLAGS to load on the next entry. */
+  ['rawFlags', 8],
   /** Window base per quadrant of the linear address space (top two address bits) for supervisor accesses. */
   ['quadrantBase', 4 * 8],
   /** Segment base cells of es cs ss ds fs gs, reached through pointers: a pointer to an unusable segment's cell faults. */
   ['segmentBasePointer', 6 * 8],
   ['spill', 16 * 8],
-  ['callout', 8 * 8],
+  /** Addresses of the native routines that translated code jumps to: see Callout. */
+  ['callout', 32 * 8],
+  /** Native event counters, indexed by Counter. */
   ['counters', 64 * 8],
   ['reserved', 512],
 ];
@@ -121,4 +125,55 @@ export const enum ExitReason {
   /** Code cache full. */
   CacheFull = 7,
   TripleFault = 8,
+}
+
+/** Slots of `callout`: routines reached from translated code by `jmp [r15 + callout + 8 * slot]`. */
+export const enum Callout {
+  /** r8d = eip without an entry in the block table. */
+  Miss = 0,
+  /** r8d = target eip, r10d = code cache offset of the rel32 to patch. */
+  Chain = 1,
+  /** Leave with exitReason = Interpret; eip has been stored. */
+  Interpret = 2,
+  /** int n: exitArg0 = vector, exitArg1 = eip after it. */
+  Int = 3,
+  Iret = 4,
+  Sysenter = 5,
+  Sysexit = 6,
+  /** Segment load: exitArg0 = selector | seg << 16 | flags << 24 (1: pops four bytes), exitArg1 = eip after it. */
+  LoadSegment = 7,
+  /** mov cr3: exitArg0 = value, exitArg1 = eip after it. */
+  WriteCr3 = 8,
+  Invlpg = 9,
+  Rdtsc = 10,
+  /** popf at CPL 0: exitArg0 = image, exitArg1 = eip after it. */
+  Popf = 11,
+  /** sti/popf made an interrupt deliverable: eip stored. */
+  Attention = 12,
+}
+
+/** Indices into `counters` (64-bit each). */
+export const enum Counter {
+  Faults = 0,
+  FaultMaps = 1,
+  FaultGuest = 2,
+  FaultInterpret = 3,
+  Misses = 4,
+  Chains = 5,
+  SelfModified = 6,
+  Callouts = 7,
+  Interrupts = 8,
+  Irets = 9,
+  Cr3Writes = 10,
+  Invlpgs = 11,
+  PagesUnmapped = 12,
+  LargeMaps = 13,
+  Kicks = 14,
+  SegmentLoads = 15,
+  Runs = 16,
+  WindowEvictions = 17,
+  ProtectCalls = 18,
+  Flushes = 19,
+  NativeFaultDeliveries = 20,
+  EagerMaps = 21,
 }

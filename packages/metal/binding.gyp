@@ -1,0 +1,22 @@
+{
+  # The core runs between two stretches of guest code and in signal handlers:
+  # general registers only, and no loop may become a call to a vectorised libc routine.
+  "targets": [
+    {
+      "target_name": "godwit_core",
+      "type": "static_library",
+      "sources": ["native/mmu.cc", "native/blocks.cc", "native/helpers.cc", "native/entry.cc", "native/fault.cc"],
+      "cflags": ["-O2", "-fPIC", "-Wall", "-Wextra"],
+      "cflags_cc": ["-std=gnu++17", "-mgeneral-regs-only", "-ffreestanding", "-fno-tree-loop-distribute-patterns",
+                    "-fno-exceptions", "-fno-rtti", "-fno-stack-protector", "-fno-omit-frame-pointer", "-fcf-protection=none"]
+    },
+    {
+      "target_name": "godwit_metal",
+      "dependencies": ["godwit_core"],
+      "sources": ["native/addon.cc"],
+      "cflags": ["-O2", "-Wall", "-Wextra"],
+      "cflags_cc": ["-std=gnu++17", "-fno-exceptions"],
+      "libraries": ["-lrt"]
+    }
+  ]
+}

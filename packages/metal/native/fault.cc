@@ -1,0 +1,182 @@
+// Signals: what happens when translated code touches what is not there.
+//
+// SIGSEGV in translated code is the machine's page-fault path. In order:
+// a poisoned table (somebody kicked the vCPU), a poisoned segment base, a page
+// that the window lacks (walk the guest's tables, map, go on), a guest #PF, or
+// something that is not RAM (leave, the interpreter runs that instruction).
+//
+// The handler runs on its own stack, calls nothing but async-signal-safe code
+// of this library, and passes every fault that is not the guest's to the
+// handler that was there before (V8 uses SIGSEGV itself).
+#include <signal.h>
+#include <sys/mman.h>
+#include <ucontext.h>
+
+#include "vm.h"
+
+namespace godwit {
+
+extern "C" char godwit_callout_fault_deliver[], godwit_asm_resume_end[];
+
+static struct sigaction g_previous[65];
+
+static void passOn(int signal, siginfo_t *info, void *context) {
+  struct sigaction &old = g_previous[signal];
+  if (old.sa_flags & SA_SIGINFO && old.sa_sigaction) return old.sa_sigaction(signal, info, context);
+  if (old.sa_handler == SIG_IGN) return;
+  if (old.sa_handler != SIG_DFL && old.sa_handler) return old.sa_handler(signal);
+  struct sigaction def = {};
+  def.sa_handler = SIG_DFL;
+  sigaction(signal, &def, nullptr);  // the instruction is executed again and ends the process
+}
+
+static inline bool inCode(const Vm *vm, u64 rip) { return rip - (u64)vm->codeRx < vm->codeBytes; }
+
+static bool handleFault(Vm *vm, int signal, siginfo_t *info, greg_t *regs) {
+  State *s = vm->state;
+  const u64 rip = (u64)regs[REG_RIP];
+  const u64 trap = (u64)regs[REG_TRAPNO], address = (u64)info->si_addr;
+  const bool code = inCode(vm, rip);
+  const bool resuming = rip >= (u64)godwit_resume_window && rip < (u64)godwit_asm_resume_end;
+  if (!code && !resuming) return false;
+
+  const u64 poisonOffset = address - (u64)vm->poison;
+  const bool poisoned = signal == SIGSEGV && trap == 14 && poisonOffset < kTableStride + 65536;
+  if (resuming && !poisoned) return false;
+  if (poisoned) {
+    // An indirect jump's lookup (mov r9d, [r14 + r8*4]) has its target in r8d; a poll is a plain load.
+    static const u8 lookup[4] = {0x47, 0x8B, 0x0C, 0x86};
+    bool jump = true;
+    for (int i = 0; i < 4; i++) jump = jump && ((const u8 *)rip)[i] == lookup[i];
+    const Block *block;
+    if (jump) s->eip = (u32)regs[REG_R8];
+    else if (!guestEipAt(vm, rip, &s->eip, &block)) return false;
+    s->counters[cKicks]++;
+    s->exitReason = kKick;
+    s->exitHostRip = rip;
+    regs[REG_RIP] = (greg_t)godwit_fault_exit;
+    return true;
+  }
+
+  if (vm->hostExecuting) {  // one instruction run for the interpreter: any trap is its result
+    s->exitVector = signal == SIGILL ? 6 : (u32)trap;
+    s->exitReason = kException;
+    regs[REG_RIP] = (greg_t)godwit_fault_exit;
+    return true;
+  }
+  const Block *block;
+  if (!guestEipAt(vm, rip, &s->eip, &block)) return false;
+  s->counters[cFaults]++;
+  auto exitWith = [&](u32 reason) {
+    s->exitReason = reason;
+    s->exitArg0 = 0;
+    s->exitHostRip = rip;
+    regs[REG_RIP] = (greg_t)godwit_fault_exit;
+    return true;
+  };
+  if (signal == SIGFPE) {
+    s->exitVector = trap == 0 ? 0 : trap;  // #DE 0, #MF 16, #XM 19
+    s->exitHasErrorCode = 0;
+    return exitWith(kException);
+  }
+  if (signal == SIGILL) {
+    s->exitVector = 6;
+    s->exitHasErrorCode = 0;
+    return exitWith(kException);
+  }
+  if (trap != 14) {  // #GP: misaligned vector access; the interpreter finds out
+    s->counters[cFaultInterpret]++;
+    return exitWith(kInterpret);
+  }
+  const u64 arenaOffset = address - (u64)vm->windowArena;
+  if (arenaOffset >= kWindows * kWindowStride) {  // poisoned segment base, or a wrapped access outside the arena
+    s->counters[cFaultInterpret]++;
+    return exitWith(kInterpret);
+  }
+  const u32 window = (u32)(arenaOffset / kWindowStride);
+  const u64 offset = arenaOffset % kWindowStride;
+  if (offset >> 32) {
+    s->counters[cFaultInterpret]++;
+    return exitWith(kInterpret);
+  }
+  const u32 linear = (u32)offset;
+  const bool write = regs[REG_ERR] & 2, user = s->modeKey & 1;
+  const Walk w = walk(vm, linear, write, false, user, true);
+  if (!w.ok) {
+    s->counters[cFaultGuest]++;
+    s->cr2 = linear;
+    s->exitAddress = linear;
+    s->exitVector = 14;
+    s->exitErrorCode = w.error;
+    s->exitHasErrorCode = 1;
+    vm->pendingFault = linear;
+    vm->pendingFaultValid = true;
+    s->exitReason = kException;
+    s->exitHostRip = rip;
+    regs[REG_RIP] = (greg_t)godwit_callout_fault_deliver;
+    return true;
+  }
+  if (window && !user && (!w.user || (write && !w.rawWritable))) {
+    // A supervisor page seen through the user window: this quadrant is not purely the user's.
+    if (!w.user) vm->kernelQuadrants |= 1u << (linear >> 30);
+    s->counters[cFaultInterpret]++;
+    return exitWith(kInterpret);
+  }
+  if (write && isRam(vm, w.gpaPage) && vm->watched[w.gpaPage] &&
+      (block->gpaPage == w.gpaPage || block->gpaPage2 == w.gpaPage)) {
+    s->counters[cFaultInterpret]++;
+    return exitWith(kInterpret);  // code that patches its own page: one instruction at a time
+  }
+  if (!mapForAccess(vm, window, linear, w, write)) {
+    s->counters[cFaultInterpret]++;
+    return exitWith(kInterpret);
+  }
+  return true;
+}
+
+static void onFault(int signal, siginfo_t *info, void *context) {
+  Vm *vm = g_vm;
+  greg_t *regs = ((ucontext_t *)context)->uc_mcontext.gregs;
+  if (vm && vm->state && handleFault(vm, signal, info, regs)) return;
+  passOn(signal, info, context);
+}
+
+// Timer and cross-thread kicks: poison the block table of the running vCPU.
+static void onKick(int, siginfo_t *, void *context) {
+  Vm *vm = g_vm;
+  if (!vm || !vm->state) return;
+  State *s = vm->state;
+  greg_t *regs = ((ucontext_t *)context)->uc_mcontext.gregs;
+  const u64 rip = (u64)regs[REG_RIP];
+  s->kicked = 1;
+  s->tableBase = (u64)vm->poison + 65536;
+  const bool resuming = rip >= (u64)godwit_resume_window && rip < (u64)godwit_asm_resume_end;
+  if (inCode(vm, rip) || resuming) regs[REG_R14] = (greg_t)(vm->poison + 65536);
+}
+
+bool installSignalHandlers(const char **error) {
+  static bool installed = false;
+  if (installed) return true;
+  struct sigaction action = {};
+  action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART;
+  sigemptyset(&action.sa_mask);
+  sigaddset(&action.sa_mask, SIGRTMIN + 8);
+  action.sa_sigaction = onFault;
+  const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL};
+  for (int signal : faults) {
+    if (sigaction(signal, &action, &g_previous[signal]) != 0) {
+      *error = "cannot install a signal handler";
+      return false;
+    }
+  }
+  action.sa_flags = SA_SIGINFO | SA_ONSTACK;
+  action.sa_sigaction = onKick;
+  if (sigaction(SIGRTMIN + 8, &action, nullptr) != 0) {
+    *error = "cannot install the kick signal";
+    return false;
+  }
+  installed = true;
+  return true;
+}
+
+}  // namespace godwit

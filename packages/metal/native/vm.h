@@ -1,0 +1,178 @@
+// One virtual machine's native half: guest RAM, address-space windows, code
+// cache, block table. Everything here is reached from translated code and from
+// the SIGSEGV handler, so it allocates nothing, throws nothing, takes no lock,
+// and is compiled to general registers only (the guest's vector and x87 state
+// stays in the CPU while it runs).
+#pragma once
+#include <csignal>
+#include <ctime>
+#include <sys/types.h>
+
+#include "state.h"
+
+namespace godwit {
+
+// ---- limits -----------------------------------------------------------------
+constexpr u32 kWindows = 40;                        // 0: supervisor; others: one per recent CR3
+constexpr u64 kWindowStride = 8ull << 30;           // 4 GiB window + 4 GiB guard
+constexpr u64 kTableStride = (16ull << 30) + 65536;  // 4 bytes per eip + a readable page below
+constexpr u32 kTablesPerWindow = 2;  // CR0.TS|EM clear, set; other mode changes drop the tables
+constexpr u32 kMaxBlocks = 1u << 20;
+constexpr u32 kBlockHash = 1u << 18;
+constexpr u32 kMaxRmap = 1u << 22;
+constexpr u32 kMaxRuns = 4096;
+constexpr u32 kMaxLinks = 1u << 20;
+constexpr u32 kMaxMappedPages = 50000;  // below vm.max_map_count (65,530): scattered pages cost one mapping each
+constexpr u32 kSelfModifyLimit = 64;    // writes into translated code of one page before it is interpreted
+
+// ---- what a window knows of a linear page ------------------------------------
+// info = gpaPage << 8 | flags
+constexpr u32 kMapped = 1, kWritable = 2, kExec = 4, kGlobal = 8, kInRun = 16;
+
+struct Region {  // one page-directory entry's worth: 4 MiB, or 2 MiB with PAE
+  u64 pde;
+  u8 *shadow;  // copy of the page table as it was when pages were mapped; null for large pages
+  u16 lo, hi;
+  u8 used, nonGlobal, large;
+};
+
+struct Window {
+  u8 *base;
+  u32 *info;        // 1 Mi entries, lazily touched
+  Region *regions;  // 2048
+  u16 *usedRegions;
+  u32 usedCount;
+  u32 cr3;
+  u32 mappedPages;
+  u64 lastUse;
+  bool valid;
+};
+
+struct Block {
+  u32 hostStart, hostEnd;
+  u32 eip, gpaPage, gpaPage2, mode;
+  u32 mapOffset, mapCount;
+  u32 hashNext, pageNext, links;
+  u32 valid;
+};
+
+struct RmapNode {
+  u32 where;  // window << 20 | linear page
+  u32 next;
+};
+struct Run {  // a large mapping: `count` pages
+  u32 window, linearPage, gpaPage, count;
+};
+struct Link {
+  u32 site, original, next;
+};
+// Host offset within the block → guest offset from eip. Written by TypeScript.
+struct MapEntry {
+  u16 host, guest;
+};
+
+struct Walk {
+  bool ok;
+  u32 error;
+  u32 gpaPage;
+  bool writable, user, dirty, global, large, rawWritable;
+  u64 pde, pte;
+  u32 ptIndex;
+};
+
+struct Vm {
+  State *state;
+  u8 *ram;
+  u64 ramBytes;
+  u32 ramPages;
+  int memfd;
+  u8 *watched;      // one byte a gpa page: 1 = holds translated code
+  u8 *dirty;        // one byte a gpa page: written since the last round began
+  u8 *selfModify;   // saturating count of invalidations
+  u8 *codeRw, *codeRx;
+  u32 codeBytes, codeCursor;
+  u8 *meta;         // MapEntry arena, shared with TypeScript
+  u32 metaBytes;
+  u32 *mailbox;     // arguments of installBlock, shared with TypeScript
+  u8 *windowArena, *tableArena, *poison;
+  Window windows[kWindows];
+  u32 userWindow;
+  u32 kernelQuadrants;
+  Block *blocks;
+  u32 blockCount;
+  u32 *blockHash, *pageBlocks;
+  RmapNode *rmap;
+  u32 rmapCount, rmapFree, *rmapHead;
+  Run runs[kMaxRuns];
+  u32 runCount;
+  Link *links;
+  u32 linkCount;
+  u8 *shadowPool;
+  u32 shadowCount, shadowFree;
+  u64 useClock;
+  u32 mappedTotal;
+  u32 pendingFault;      // linear address of the last #PF delivered, mapped eagerly on iret
+  bool pendingFaultValid;
+  bool dirtyLogging;
+  bool identity;
+  bool hostExecuting;
+  u8 *segmentPoison;
+  pid_t tid;
+  pid_t pid;
+  timer_t timer;
+  u8 *signalStack;
+  u64 currentGs;
+  bool fsgsbase;
+  volatile int sleepWord;
+};
+
+extern Vm *g_vm;
+
+inline bool isRam(const Vm *vm, u32 gpaPage) { return gpaPage < vm->ramPages && (gpaPage < 0xA0 || gpaPage >= 0xC0); }
+inline u8 *tableOf(const Vm *vm, u32 window, u32 mode) {
+  return vm->tableArena + (u64)(window * kTablesPerWindow + ((mode >> 1) & 1)) * kTableStride + 65536;
+}
+
+inline void copyBytes(void *to, const void *from, size_t n) {
+  asm volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(n)::"memory");
+}
+inline void zeroBytes(void *to, size_t n) {
+  asm volatile("rep stosb" : "+D"(to), "+c"(n) : "a"(0) : "memory");
+}
+
+// mmu.cc
+Walk walk(Vm *vm, u32 linear, bool write, bool execute, bool user, bool setBits);
+bool mapForAccess(Vm *vm, u32 window, u32 linear, const Walk &w, bool write);
+void noteExec(Vm *vm, u32 window, u32 linear, const Walk &w);
+void dropEverything(Vm *vm);
+void revalidate(Vm *vm, u32 window, bool includeGlobal);
+void activateCr3(Vm *vm);
+void flushPage(Vm *vm, u32 linear);
+void protectCodePage(Vm *vm, u32 gpaPage);
+void protectAllForLog(Vm *vm);
+bool readGuest32(Vm *vm, u32 linear, u32 *value);
+u8 *guestPointer(Vm *vm, u32 linear, bool write, bool user);
+void rawMap(Vm *vm, u8 *at, u64 bytes, u64 offset, bool writable, bool populate);
+
+// blocks.cc
+u32 installBlock(Vm *vm);
+u32 findBlock(Vm *vm, u32 eip, u32 mode);  // index + 1, or 0
+void invalidatePage(Vm *vm, u32 gpaPage);
+void invalidateAllBlocks(Vm *vm);
+void clearTablePage(Vm *vm, u32 window, u32 linearPage);
+void unlinkPageBlocks(Vm *vm, u32 gpaPage, u32 linearPage);
+const Block *blockAt(Vm *vm, u64 rip);
+bool guestEipAt(Vm *vm, u64 rip, u32 *eip, const Block **block);
+
+// entry.cc / helpers.cc / fault.cc
+bool prepareResume(Vm *vm);
+void composeFlags(State *s);
+bool deliver(Vm *vm, u32 vector, bool hasError, u32 error, u32 returnEip, bool software);
+extern "C" void godwit_enter(State *s);
+extern "C" char godwit_exit[], godwit_asm_begin[], godwit_asm_end[], godwit_resume_window[], godwit_fault_exit[],
+    godwit_fault_deliver[];
+void fillCallouts(State *s);
+bool installSignalHandlers(const char **error);
+void setGsBase(Vm *vm, u64 base);
+
+}  // namespace godwit

@@ -1,0 +1,82 @@
+import path from 'node:path';
+
+/**
+ * The native contract: the twin of native/addon.cc, same names in the same
+ * order. Bulk data lives in shared buffers; no call carries more than a few
+ * numbers, and none allocates on the hot path.
+ */
+export interface Native {
+  /** `unsupported` says in one sentence what this host lacks, or is null. `fields` are the state block's names and offsets as C++ sees them. */
+  hostInfo(): { unsupported: string | null; fsgsbase: boolean; fields: [string, number][] };
+  /** Reserves everything for the process's one VM. Throws with a clear message when the host refuses. */
+  create(ramBytes: number, codeBytes: number): Buffers;
+  /** Makes the calling thread the vCPU. */
+  attach(): void;
+  /** Runs guest code until TypeScript is needed; returns an ExitReason. */
+  run(): number;
+  /** Installs the block described in the mailbox (see Mailbox); its index, or 0 when the table is full. */
+  install(): number;
+  /** RAM of this guest page is about to be written from TypeScript. */
+  invalidatePage(gpaPage: number): void;
+  /** 0: CR3 reload, 1: global entries too, 2: everything changed (paging mode, WP, NX). */
+  flushTlb(kind: 0 | 1 | 2): void;
+  flushPage(linear: number): void;
+  /** Drops every block; the code cache starts empty. */
+  flushCode(): void;
+  /** Delivers an interrupt or exception by the fast path; `errorCode` -1: none. False: nothing was done. */
+  deliver(vector: number, errorCode: number): boolean;
+  executeHost(code: Uint8Array): number;
+  /** From any thread: makes run() return soon and ends sleep(). */
+  kick(): void;
+  /** Kicks the vCPU in that many nanoseconds; <= 0 disarms. */
+  setDeadline(nanoseconds: number): void;
+  /** Waits until kicked, at most that long. */
+  sleep(nanoseconds: number): void;
+  /** First free byte of the code cache. */
+  codeCursor(): number;
+  hostCpuid(leaf: number, subleaf: number, out: Uint32Array): void;
+  hostTsc(): bigint;
+  monotonicNs(): number;
+  destroy(): void;
+}
+
+export interface Buffers {
+  ram: ArrayBuffer;
+  state: ArrayBuffer;
+  /** One byte a guest page: 1 = translated code was taken from it. */
+  watched: ArrayBuffer;
+  dirty: ArrayBuffer;
+  selfModify: ArrayBuffer;
+  /** The code cache, writable view. */
+  code: ArrayBuffer;
+  /** (host offset, guest offset) pairs of u16 for every block. */
+  meta: ArrayBuffer;
+  mailbox: ArrayBuffer;
+}
+
+/** u32 indices into the mailbox. */
+export const enum Mailbox {
+  HostStart = 0,
+  HostBytes = 1,
+  Eip = 2,
+  GpaPage = 3,
+  /** Second guest page for a block that crosses a border, or 0xFFFFFFFF. */
+  GpaPage2 = 4,
+  Mode = 5,
+  MapOffset = 6,
+  MapCount = 7,
+}
+
+let loaded: Native | undefined;
+
+/** Loads the addon; throws an Error whose message tells what to do when it is not built. */
+export function loadNative(): Native {
+  if (loaded) return loaded;
+  const file = path.join(__dirname, '..', 'build', process.env.GODWIT_NATIVE ?? 'Release', 'godwit_metal.node');
+  try {
+    loaded = require(file) as Native;
+  } catch (error) {
+    throw new Error(`the native layer is not built for this Node (${(error as Error).message}): run npm run build`);
+  }
+  return loaded;
+}
