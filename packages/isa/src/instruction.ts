@@ -118,6 +118,7 @@ export interface Row {
   operands: Operand[];
   kind: Kind;
   unit: Unit;
+  /** What the row needs of CPUID. Unit `avx` needs `avx` as well, x87's fcmov and fcomi `fpu`. */
   feature: FeatureName;
   /** EFLAGS that are read, written (defined result), left undefined. */
   flagsRead: number;

@@ -144,9 +144,10 @@ export const oneByte: Section = {
     c9 leave | stack sized
     ca retf Iw | segment branch sized
     cb retf | segment branch sized
-    cc int3 | system branch w:it
-    cd int Ib | system branch vmiopl w:it
-    ce into | system branch r:o w:it k:it
+    # interrupts push the flags: they read them all
+    cc int3 | system branch r:oditszapc w:it
+    cd int Ib | system branch vmiopl r:oditszapc w:it
+    ce into | system branch r:oditszapc w:it k:it
     cf iret | system branch vmiopl sized w:oditszapc
     # al = ds:[ebx + al]: an address no ModR/M byte can say
     d7 xlat | string
@@ -166,7 +167,7 @@ export const oneByte: Section = {
     ed in eAX=,DX | io iopl
     ee out DX,AL | io iopl
     ef out DX,eAX | io iopl
-    f1 int1 | system branch w:it
+    f1 int1 | system branch r:oditszapc w:it
     f4 hlt | system cpl0
     f5 cmc | r:c w:c
     f6/0 test Eb,Ib | logic

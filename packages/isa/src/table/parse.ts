@@ -118,7 +118,8 @@ function addVexTwin(rows: Row[], section: Section, spec: string, mnemonic: strin
     const first = operands[0].replace(/[!=]$/, '');
     twin = [`${first}=`, `H${first.slice(1)}`, ...operands.slice(1)];
   }
-  const kept = attributes.filter((a) => !/^(f:|unaligned$|aligned$)/.test(a));
+  // AVX itself is implied by the unit; only what is a feature beside it stays.
+  const kept = attributes.filter((a) => a === 'f:aes' || a === 'f:pclmulqdq' || !/^(f:|unaligned$|aligned$)/.test(a));
   if (modifiers.includes('aligned')) kept.push('aligned');
   if (modifiers.includes('w0')) kept.push('w0');
   const vexSection: Section = { ...section, vex: true, unit: 'avx', feature: 'avx' };

@@ -11,6 +11,9 @@ export const mmxOnly: Section = {
   feature: 'mmx',
   text: `
     np.77 emms
+    np.60 punpcklbw Pq!,Qd
+    np.61 punpcklwd Pq!,Qd
+    np.62 punpckldq Pq!,Qd
     np.6e movd Pd=,Ed
     np.7e movd Ed=,Pd
     np.6f movq Pq=,Qq

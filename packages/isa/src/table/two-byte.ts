@@ -119,8 +119,10 @@ export const twoByte: Section = {
     c1 xadd Ev!,Gv! | lock arith
     np.c3 movnti Md=,Gd | f:sse2
     c7/1@mem cmpxchg8b Mq! | lock w:z f:cx8
-    c7/6@reg rdrand Rv= | arith f:rdrand
-    c7/7@reg rdseed Rv= | arith f:rdseed
+    np.c7/6@reg rdrand Rv= | arith f:rdrand
+    66.c7/6@reg rdrand Rv= | arith f:rdrand
+    np.c7/7@reg rdseed Rv= | arith f:rdseed
+    66.c7/7@reg rdseed Rv= | arith f:rdseed
     f3.c7/7@reg rdpid Rd= | system f:rdpid
     c8+r bswap Zd!
 
