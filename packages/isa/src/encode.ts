@@ -47,6 +47,8 @@ export function encodeForScratch(ins: Instruction, guestBytes: Uint8Array, offse
   code.push(shape.opcode);
   if (shape.modrm) pushModrm(code, fields, scratchDisplacement);
   for (let n = ins.length - immediateBytes(ins); n < ins.length; n++) code.push(guestBytes[offset + n]);
+  // The fourth register's top bit is ignored in 32-bit mode and is not in 64-bit mode.
+  if (row.operands.some((operand) => operand.method === 'L')) code[code.length - 1] &= 0x7f;
   return Uint8Array.from(code);
 }
 
@@ -57,12 +59,13 @@ interface Shape {
   digit: number;
 }
 
-/** 40–4F become FF /0 and /1; A0–A3 become 8A, 8B, 88, 89; the rest stays. */
+/** 40–4F become FF /0 and /1; A0–A3 become 8A, 8B, 88, 89; 82, gone from 64-bit mode, becomes its alias 80; the rest stays. */
 function reshape(ins: Instruction): Shape {
   const { row } = ins;
   if (row.map === 0 && !row.vex) {
     if ((row.opcode & 0xf0) === 0x40) return { opcode: 0xff, modrm: true, digit: row.opcode === 0x40 ? 0 : 1 };
     if (row.immediate === 'O') return { opcode: [0x8a, 0x8b, 0x88, 0x89][row.opcode & 3], modrm: true, digit: Reg.EAX };
+    if (row.opcode === 0x82) return { opcode: 0x80, modrm: true, digit: row.digit };
   }
   const opcode = row.opcode + (row.opcodeRegister ? hostRegister(ins.opcodeReg, row.operands[0]) & 7 : 0);
   return { opcode, modrm: row.hasModrm, digit: -1 };
@@ -98,7 +101,8 @@ const mapEscape = [[], [0x0f], [0x0f, 0x38], [0x0f, 0x3a]];
 
 function pushLegacyPrefixes(code: number[], ins: Instruction, fields: Fields, needsRex: boolean): void {
   const { row } = ins;
-  if (row.mandatory === 0x66 || (row.sized && ins.operandSize === 2)) code.push(0x66);
+  // Where 66 selects both a row and a size (movbe, rdrand), the size decides: 16-bit code has it the other way round.
+  if (row.sized ? ins.operandSize === 2 : row.mandatory === 0x66) code.push(0x66);
   if (row.mandatory === 0xf2 || row.mandatory === 0xf3) code.push(row.mandatory);
   if (ins.prefixes & Prefix.LOCK) code.push(0xf0);
   if (needsRex) {

@@ -124,7 +124,8 @@ export const twoByte: Section = {
     np.c7/7@reg rdseed Rv= | arith f:rdseed
     66.c7/7@reg rdseed Rv= | arith f:rdseed
     f3.c7/7@reg rdpid Rd= | system f:rdpid
-    c8+r bswap Zd!
+    # undefined with 16 bits: whatever the host does
+    c8+r bswap Zv!
 
     # group 15: state images differ from the host's 64-bit ones
     np.ae/0@mem fxsave Mfxsave= | system f:fxsr unit:sse
