@@ -1,1 +1,13 @@
-export {};
+export * from './machine';
+export * from './clock';
+export * from './limits';
+export * from './device';
+export * from './state-format';
+export * from './bus/port-bus';
+export * from './bus/mmio-bus';
+export * from './devices/pci-host';
+export * from './devices/pci-function';
+export * from './acpi/tables';
+export { PCI_MEMORY_WINDOW } from './acpi/dsdt';
+export * from './boot/bz-image';
+export * from './boot/linux';

@@ -1,0 +1,169 @@
+/**
+ * One PCI function's configuration space: 256 bytes, of which the guest may
+ * write only those that the function's type allows. Source: PCI Local Bus
+ * Specification 2.2, chapter 6.
+ *
+ * Base address registers are declared with their size; sizing by writing ones
+ * follows from the write mask. Where the registers are placed is told to
+ * `onLayout`, which PciHost uses to put them on the buses.
+ */
+import type { MmioHandler } from '../bus/mmio-bus';
+import type { PortHandler } from '../bus/port-bus';
+import { flag, list, u8, type ValuesOf } from '../state-format';
+
+export const pciFunctionFields = {
+  slot: u8('device number << 3 | function number'),
+  config: list(u8('configuration space'), { length: 256 }),
+  intx: flag('the function asserts its interrupt pin'),
+};
+export type PciFunctionState = ValuesOf<typeof pciFunctionFields>;
+
+export type PciBar =
+  | { readonly kind: 'io'; readonly size: number; readonly handler: (base: number) => PortHandler }
+  | { readonly kind: 'memory'; readonly size: number; readonly handler: MmioHandler };
+
+export interface PciIdentity {
+  readonly vendor: number;
+  readonly device: number;
+  readonly revision: number;
+  /** Base class, subclass and programming interface in one 24-bit number. */
+  readonly classCode: number;
+  readonly subsystemVendor?: number;
+  readonly subsystem?: number;
+  /** Bit 7: the device has several functions. */
+  readonly headerType?: number;
+  /** 1 for INTA to 4 for INTD, 0 for none. */
+  readonly interruptPin?: number;
+  /** Base address registers by index 0-5. Sizes are powers of two. */
+  readonly bars?: Partial<Record<number, PciBar>>;
+  /** Further bytes after reset, and which of their bits the guest may write. */
+  readonly registers?: readonly { readonly at: number; readonly value: number; readonly writable: number }[];
+}
+
+const COMMAND = 0x04;
+const COMMAND_IO = 1;
+const COMMAND_MEMORY = 2;
+const STATUS = 0x06;
+const STATUS_INTERRUPT = 0x08;
+const BAR0 = 0x10;
+const INTERRUPT_LINE = 0x3c;
+
+export class PciFunction {
+  private config = new Uint8Array(256);
+  private readonly writable = new Uint8Array(256);
+  private intx = false;
+  /** Set by PciHost: called when decoding or a base address may have changed. */
+  onLayout: () => void = () => {};
+  /** Set by PciHost: called when the interrupt pin changes. */
+  onInterrupt: () => void = () => {};
+
+  constructor(
+    readonly slot: number,
+    readonly identity: PciIdentity,
+    /** Told of each configuration write, after it was made. */
+    private readonly onConfigWrite: (at: number, value: number) => void = () => {},
+  ) {
+    this.makeWriteMask();
+    this.powerOn();
+  }
+
+  get interruptPin(): number {
+    return this.identity.interruptPin ?? 0;
+  }
+
+  get interruptAsserted(): boolean {
+    return this.intx;
+  }
+
+  /** Drives the function's interrupt pin. */
+  setInterrupt(asserted: boolean): void {
+    if (asserted === this.intx) return;
+    this.intx = asserted;
+    this.onInterrupt();
+  }
+
+  read8(at: number): number {
+    const pending = at === STATUS && this.intx ? STATUS_INTERRUPT : 0;
+    return this.config[at & 0xff] | pending;
+  }
+
+  write8(at: number, value: number): void {
+    const mask = this.writable[at & 0xff];
+    if (mask === 0) return;
+    this.config[at] = (this.config[at] & ~mask) | (value & mask);
+    if (at === COMMAND || (at >= BAR0 && at < BAR0 + 24)) this.onLayout();
+    this.onConfigWrite(at, this.config[at]);
+  }
+
+  /** Where a base address register points now, or undefined while it is not decoded. */
+  barBase(index: number): number | undefined {
+    const bar = this.identity.bars?.[index];
+    if (!bar) return undefined;
+    const needed = bar.kind === 'io' ? COMMAND_IO : COMMAND_MEMORY;
+    if (!(this.config[COMMAND] & needed)) return undefined;
+    const at = BAR0 + index * 4;
+    const raw = this.config[at] | (this.config[at + 1] << 8) | (this.config[at + 2] << 16) | (this.config[at + 3] << 24);
+    const base = (raw & ~(bar.kind === 'io' ? 3 : 15)) >>> 0;
+    const end = bar.kind === 'io' ? 0x10000 : 2 ** 32;
+    // Zero and the value left by sizing are not addresses.
+    return base === 0 || base + bar.size >= end ? undefined : base;
+  }
+
+  reset(): void {
+    this.intx = false;
+    this.powerOn();
+    this.onLayout();
+    this.onInterrupt();
+  }
+
+  save(): PciFunctionState {
+    return { slot: this.slot, config: [...this.config], intx: this.intx };
+  }
+
+  restore(state: PciFunctionState): void {
+    this.powerOn();
+    for (const [at, value] of state.config.entries()) {
+      const mask = this.writable[at];
+      this.config[at] = (this.config[at] & ~mask) | (value & mask);
+    }
+    this.intx = state.intx;
+    this.onLayout();
+  }
+
+  private makeWriteMask(): void {
+    const { bars = {}, registers = [] } = this.identity;
+    this.writable[COMMAND] = 0x07;
+    this.writable[COMMAND + 1] = 0x04;
+    this.writable[0x0c] = 0xff; // cache line size
+    this.writable[0x0d] = 0xff; // latency timer
+    this.writable[INTERRUPT_LINE] = 0xff;
+    for (const [index, bar] of Object.entries(bars)) {
+      if (!bar) continue;
+      const mask = ~(bar.size - 1) & (bar.kind === 'io' ? 0xfffc : 0xfffffff0);
+      for (let byte = 0; byte < 4; byte++) this.writable[BAR0 + Number(index) * 4 + byte] = mask >>> (8 * byte);
+    }
+    for (const register of registers) this.writable[register.at] = register.writable;
+  }
+
+  private powerOn(): void {
+    const { identity, config } = this;
+    config.fill(0);
+    const word = (at: number, value: number): void => {
+      config[at] = value;
+      config[at + 1] = value >> 8;
+    };
+    word(0x00, identity.vendor);
+    word(0x02, identity.device);
+    config[0x08] = identity.revision;
+    config[0x09] = identity.classCode;
+    word(0x0a, identity.classCode >> 8);
+    config[0x0e] = identity.headerType ?? 0;
+    word(0x2c, identity.subsystemVendor ?? 0);
+    word(0x2e, identity.subsystem ?? 0);
+    config[0x3d] = this.interruptPin;
+    for (const [index, bar] of Object.entries(identity.bars ?? {})) {
+      if (bar?.kind === 'io') config[BAR0 + Number(index) * 4] = 1;
+    }
+    for (const register of identity.registers ?? []) config[register.at] = register.value;
+  }
+}
