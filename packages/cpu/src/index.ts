@@ -1,3 +1,5 @@
 export * from './layout';
 export * from './state';
 export * from './ports';
+export * from './features';
+export * from './cpuid';

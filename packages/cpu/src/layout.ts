@@ -177,3 +177,6 @@ export const enum Counter {
   NativeFaultDeliveries = 20,
   EagerMaps = 21,
 }
+
+/** 256 bytes: top address byte → quadrant (0–3). Constant; lets translated code choose a window without flags. */
+export const QUADRANT_INDEX_OFFSET = 12288;

@@ -154,6 +154,7 @@ static napi_value create(napi_env env, napi_callback_info info) {
   }
   vm->windows[0].valid = true;
   vm->kernelQuadrants = 8;
+  for (u32 i = 0; i < 256; i++) ((u8 *)vm->state)[kQuadrantIndexOffset + i] = (u8)(i >> 6);
   fillCallouts(vm->state);
   u32 a, b, c, d;
   __cpuid(1, a, b, c, d);

@@ -171,6 +171,9 @@ HANDLER(miss) {
   return resume(vm);
 }
 
+// From a stub's start to its second half, the jump through the table (translator/src/stubs.ts, LINK_BYTES).
+constexpr u32 kStubTable = 19;
+
 HANDLER(chain) {
   BEGIN;
   s->counters[cChains]++;
@@ -179,12 +182,16 @@ HANDLER(chain) {
   if (!n) return leave(s, kMiss);
   const Block *from = blockAt(vm, (u64)vm->codeRx + site);
   Block &to = vm->blocks[n];
-  if (from && from->valid && to.gpaPage2 == ~0u && from->mode == to.mode) {
+  u32 *const rel = (u32 *)(vm->codeRw + site);
+  if (from && from->valid && from->mode == to.mode) {
     const bool samePage = from->gpaPage == to.gpaPage && from->eip >> 12 == to.eip >> 12;
-    u32 *const rel = (u32 *)(vm->codeRw + site);
+    if (to.gpaPage2 != ~0u || (!samePage && (to.mode & 1))) {
+      *rel += kStubTable;  // may not be linked: go through the block table from now on
+      return resume(vm);
+    }
     if (samePage) {
       *rel = to.hostStart - (site + 4);
-    } else if (!(to.mode & 1) && vm->linkCount + 1 < kMaxLinks) {
+    } else if (vm->linkCount + 1 < kMaxLinks) {
       const u32 l = ++vm->linkCount;
       vm->links[l] = {site, *rel, to.links};
       to.links = l;

@@ -49,6 +49,7 @@ struct State {
 
 constexpr size_t kXsaveOffset = 4096;
 constexpr size_t kScratchOffset = 8192;
+constexpr size_t kQuadrantIndexOffset = 12288;
 constexpr size_t kStateSize = 16384;
 static_assert(sizeof(State) <= kXsaveOffset, "state block overflows into the XSAVE area");
 

@@ -1,1 +1,2 @@
-export {};
+export * from './translator';
+export { Mode } from './context';
