@@ -73,6 +73,12 @@ test('ah, ch, dh and bh have no encoding next to a REX prefix', () => {
   expect(encode('00e0')).toBe('00e0'); // add al, ah
 });
 
+test('bt with a register offset in memory is no access to the operand alone', () => {
+  expect(encode('0fa307')).toBeNull(); // bt [edi], eax
+  expect(encode('0fba2705')).not.toBeNull(); // bt dword ptr [edi], 5
+  expect(encode('0fa3c1')).toBe('0fa3c1'); // bt ecx, eax
+});
+
 test('the 16-bit size follows the instruction, not the guest prefix', () => {
   const bytes = Uint8Array.of(0x01, 0xd8);
   const ins = decode(bytes, 0, 2, false);

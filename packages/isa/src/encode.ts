@@ -31,11 +31,12 @@ interface Fields {
 /**
  * Host encoding of a `self` instruction with its memory operand (if any) at
  * `[r15 + scratchDisplacement]`, or null when none exists: ah, ch, dh or bh
- * together with a REX prefix, or a row that is not `self`.
+ * together with a REX prefix, a row that is not `self`, or `bt` and its kin
+ * whose register operand moves the address they touch.
  */
 export function encodeForScratch(ins: Instruction, guestBytes: Uint8Array, offset: number, scratchDisplacement: number): Uint8Array | null {
   const { row } = ins;
-  if (row.kind !== 'self') return null;
+  if (row.kind !== 'self' || (ins.hasMemory && addressesBits(ins))) return null;
   const shape = reshape(ins);
   const fields = registerFields(ins, shape);
   const needsRex = fields.memory || fields.reg > 7 || fields.rm > 7 || fields.vvvv > 7;
@@ -50,6 +51,11 @@ export function encodeForScratch(ins: Instruction, guestBytes: Uint8Array, offse
   // The fourth register's top bit is ignored in 32-bit mode and is not in 64-bit mode.
   if (row.operands.some((operand) => operand.method === 'L')) code[code.length - 1] &= 0x7f;
   return Uint8Array.from(code);
+}
+
+/** bt, bts, btr, btc Ev,Gv: the bit string reaches 256 MiB either side of the operand (SDM 2A, BT). */
+function addressesBits({ row }: Instruction): boolean {
+  return row.map === 1 && (row.opcode & 0xe7) === 0xa3 && row.mnemonic.startsWith('bt');
 }
 
 interface Shape {
