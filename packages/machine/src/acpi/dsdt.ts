@@ -21,7 +21,6 @@ export function dsdtBody(): Uint8Array {
 function pciHostBridge(): Aml[] {
   return [
     name('_HID', eisaId('PNP0A03')),
-    name('_ADR', integer(0)),
     name('_UID', integer(0)),
     name('_CRS', resources(
       busNumbers({ first: 0, last: 0xff }),
@@ -37,7 +36,7 @@ function pciHostBridge(): Aml[] {
 
 /**
  * Address with all functions, pin, no link device, IRQ: for every device number
- * and pin. A package's count is one byte, so it covers 32 * 4 = 128 entries.
+ * and pin. A package counts its entries in one byte; 31 devices of 4 pins fit.
  */
 function interruptRouting(): Aml {
   const entries: Aml[] = [];

@@ -32,6 +32,8 @@ const SECTOR_BYTES = 512;
 const LOADED_HIGH = 1;
 const MIN_PROTOCOL = 0x204;
 /** Where the header ends at the latest: e820 and other fields of the zero page follow. */
+/** xloadflags: the kernel has a 64-bit entry point. */
+const KERNEL_64 = 1;
 const HEADER_END_MAX = 0x290;
 const DEFAULT_INITRD_MAX = 0x37ffffff;
 
@@ -51,6 +53,9 @@ export function parseBzImage(image: Uint8Array, what = 'kernel'): BzImage {
   }
   if (!(view.getUint8(0x211) & LOADED_HIGH)) {
     throw new BootImageError(`${what} is a zImage, which loads below 1 MiB: a bzImage is needed`);
+  }
+  if (protocol >= 0x20c && view.getUint16(0x236, true) & KERNEL_64) {
+    throw new BootImageError(`${what} is a 64-bit kernel: this machine is an IA-32 PC`);
   }
   const kernel = protectedModePart(image, view, what);
   const since = <T>(version: number, value: () => T): T | undefined => (protocol >= version ? value() : undefined);

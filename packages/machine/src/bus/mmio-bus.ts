@@ -1,7 +1,8 @@
 /**
  * Device memory: physical ranges that are not RAM. Few and rarely touched, so
  * a linear list is enough. As on the port bus, fixed ranges may not overlap
- * and ranges placed by the guest through PCI give way to them. An access that
+ * and ranges placed by the guest through PCI give way to them, and among
+ * themselves to the one whose name sorts first. An access that
  * straddles the border of a range is split into bytes; holes read as ones and
  * swallow writes.
  *
@@ -38,7 +39,7 @@ export class MmioBus {
   }
 
   place(range: MmioRange): void {
-    this.placed.push(range);
+    this.placed = [...this.placed, range].sort((a, b) => (a.name < b.name ? -1 : 1));
     this.onChange();
   }
 

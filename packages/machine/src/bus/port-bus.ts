@@ -7,7 +7,9 @@
  * Two kinds of range: fixed ones, which may not overlap for the same width
  * (that is a wiring mistake and asserts), and those that the guest places
  * through a PCI base address register. The guest may put the latter anywhere,
- * so they give way to fixed ones and to each other, first come first served.
+ * so they give way to fixed ones and, among themselves, to the one whose name
+ * sorts first: the outcome is the same after a restore, in whatever order the
+ * ranges came.
  */
 import type { PortIo } from '@godwit/cpu';
 
@@ -35,7 +37,6 @@ type Table<A extends Access> = (NonNullable<PortHandler[A]> | undefined)[];
 
 export class PortBus implements PortIo {
   private readonly tables: { [A in Access]: Table<A> };
-  /** Fixed ranges first, then placed ones in the order of their placing. */
   private fixed: PortRange[] = [];
   private placed: PortRange[] = [];
 
@@ -58,7 +59,7 @@ export class PortBus implements PortIo {
 
   /** Wires ports where the guest put them. */
   place(range: PortRange): void {
-    this.placed.push(range);
+    this.placed = [...this.placed, range].sort((a, b) => (a.name < b.name ? -1 : 1));
     this.rebuild(range);
   }
 

@@ -59,13 +59,15 @@ export class AcpiPm extends Device<typeof FORMAT.fields> {
 
   override attach({ ports }: Buses): void {
     ports.register('acpi-pm', PM_BASE_PORT, PM_BASE_PORT + 7, {
-      in16: (port) => this.read(port),
-      out16: (port, value) => this.write(port, value),
       in8: (port) => this.read(port & ~1) >> (8 * (port & 1)),
       out8: (port, value) => this.writeByte(port, value),
     });
+    // Registers are words; a word access across two of them is split by the bus.
+    for (let port = PM_BASE_PORT; port < PM_TIMER_PORT; port += 2) {
+      ports.register('acpi-pm', port, port, { in16: () => this.read(port), out16: (_port, value) => this.write(port, value) });
+    }
     ports.register('acpi-pm timer', PM_TIMER_PORT, PM_TIMER_PORT + 3, {
-      in32: (port) => (port === PM_TIMER_PORT ? this.timer() : 0xffffffff),
+      in32: (port) => this.timer() >>> (8 * (port - PM_TIMER_PORT)),
       in16: (port) => this.timer() >>> (8 * (port - PM_TIMER_PORT)),
       in8: (port) => this.timer() >>> (8 * (port - PM_TIMER_PORT)),
     });

@@ -7,7 +7,7 @@
  * into what the keyboard sends, and the controller turns them back when the
  * guest wants translation.
  */
-import { KEYBOARD_QUEUE_BYTES } from '../limits';
+import { CONTROLLER_QUEUE_BYTES, KEYBOARD_QUEUE_BYTES } from '../limits';
 import { flag, list, u8, type ValuesOf } from '../state-format';
 
 export const keyboardFields = {
@@ -17,7 +17,7 @@ export const keyboardFields = {
   typematic: u8('repeat rate and delay as set; repeating itself is up to the front end'),
   scanCodeSet: u8('1-3'),
   lastSent: u8('byte for the resend command'),
-  queue: list(u8('bytes to the controller'), { maxLength: KEYBOARD_QUEUE_BYTES }),
+  queue: list(u8('bytes to the controller'), { maxLength: KEYBOARD_QUEUE_BYTES + CONTROLLER_QUEUE_BYTES }),
 };
 export type KeyboardState = ValuesOf<typeof keyboardFields>;
 
@@ -70,18 +70,19 @@ export function sendToKeyboard(k: KeyboardState, value: number): void {
   // A command byte in place of a parameter aborts the old command.
   const isCommand = COMMANDS[value] !== undefined;
   const answer = parameter && !isCommand ? parameter(k, value) : (COMMANDS[value]?.(k) ?? [RESEND]);
-  enqueue(k, answer);
+  // Answers have room of their own: a full queue of key presses must not swallow them.
+  enqueue(k, answer, KEYBOARD_QUEUE_BYTES + CONTROLLER_QUEUE_BYTES);
 }
 
 /** Key events in set 1. Whole sequences are dropped when the keyboard's buffer is full or scanning is off. */
 export function pressKeys(k: KeyboardState, set1: Iterable<number>): boolean {
   if (!k.scanning) return false;
   const bytes = [...set1];
-  return enqueue(k, k.scanCodeSet === 1 ? bytes : bytes.flatMap(set1ToSet2));
+  return enqueue(k, k.scanCodeSet === 1 ? bytes : bytes.flatMap(set1ToSet2), KEYBOARD_QUEUE_BYTES);
 }
 
-function enqueue(k: KeyboardState, bytes: number[]): boolean {
-  if (k.queue.length + bytes.length > KEYBOARD_QUEUE_BYTES) return false;
+function enqueue(k: KeyboardState, bytes: number[], most: number): boolean {
+  if (k.queue.length + bytes.length > most) return false;
   k.queue.push(...bytes);
   return true;
 }

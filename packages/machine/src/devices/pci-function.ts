@@ -46,6 +46,7 @@ const COMMAND_MEMORY = 2;
 const STATUS = 0x06;
 const STATUS_INTERRUPT = 0x08;
 const BAR0 = 0x10;
+const BAR_BYTES = 24;
 const INTERRUPT_LINE = 0x3c;
 
 export class PciFunction {
@@ -87,11 +88,16 @@ export class PciFunction {
     return this.config[at & 0xff] | pending;
   }
 
-  write8(at: number, value: number): void {
-    const mask = this.writable[at & 0xff];
+  /** One access of the guest: the layout follows once, when all its bytes are there. */
+  write(at: number, size: 1 | 2 | 4, value: number): void {
+    for (let byte = 0; byte < size; byte++) this.write8((at + byte) & 0xff, (value >>> (8 * byte)) & 0xff);
+    if (at + size > COMMAND && at < BAR0 + BAR_BYTES) this.onLayout();
+  }
+
+  private write8(at: number, value: number): void {
+    const mask = this.writable[at];
     if (mask === 0) return;
     this.config[at] = (this.config[at] & ~mask) | (value & mask);
-    if (at === COMMAND || (at >= BAR0 && at < BAR0 + 24)) this.onLayout();
     this.onConfigWrite(at, this.config[at]);
   }
 

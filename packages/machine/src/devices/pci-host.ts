@@ -64,8 +64,13 @@ export class PciHost implements AnyDevice {
     });
     buses.ports.register('pci-host data', 0xcfc, 0xcff, {
       in8: (port) => this.target()?.read8(this.offset(port)) ?? 0xff,
-      out8: (port, value) => this.target()?.write8(this.offset(port), value),
+      out8: (port, value) => this.target()?.write(this.offset(port), 1, value),
     });
+    // Aligned wider writes reach a function as one; others are split by the bus.
+    buses.ports.register('pci-host data', 0xcfc, 0xcfc, { out32: (_port, value) => this.target()?.write(this.offset(0), 4, value) });
+    for (const port of [0xcfc, 0xcfe]) {
+      buses.ports.register('pci-host data', port, port, { out16: (_port, value) => this.target()?.write(this.offset(port), 2, value) });
+    }
     for (const each of this.functions.values()) this.layOut(each);
   }
 

@@ -85,7 +85,8 @@ export class Pit8254 extends Device<typeof FORMAT.fields> {
     if (channel0.switchTick > from && channel0.switchTick <= tick) {
       rises = risesBetween(channel0, from, channel0.switchTick);
       const switchTick = channel0.switchTick;
-      settleCounter(channel0, tick);
+      // Only as far as the switch: going on to `tick` would skip the periods to be counted.
+      settleCounter(channel0, switchTick);
       rises += risesBetween(channel0, switchTick, tick);
     } else {
       rises = risesBetween(channel0, from, tick);
