@@ -153,7 +153,7 @@ export const enum Callout {
 }
 
 /** Indices into `counters` (64-bit each). */
-export const enum Counter {
+export enum Counter {
   Faults = 0,
   FaultMaps = 1,
   FaultGuest = 2,

@@ -72,7 +72,7 @@ export function emitSelf(e: Emitter, ins: Instruction, guest: Uint8Array, offset
   }
   const reg = shape.regGeneral && !shape.regByte ? hostGeneral(ins.reg) : ins.reg;
   let rm = ins.rm;
-  let opcode = row.opcode;
+  let opcode = row.map === 0 && row.opcode === 0x82 ? 0x80 : row.opcode; // 82 is undefined in 64-bit mode
   if (row.opcodeRegister) {
     rm = shape.zByte ? ins.opcodeReg : hostGeneral(ins.opcodeReg);
     opcode += rm & 7;
@@ -103,6 +103,7 @@ export function emitSelf(e: Emitter, ins: Instruction, guest: Uint8Array, offset
     else e.u8(0xc0 | ((reg & 7) << 3) | (rm & 7));
   }
   for (let i = 0; i < immediate; i++) e.u8(guest[tailAt + i]);
+  if (row.vex && immediate === 1 && row.operands.some((o) => o.method === 'L')) e.bytes[e.pos - 1] &= 0x7f; // is4 names 8 registers here
   return true;
 }
 

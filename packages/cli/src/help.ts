@@ -1,0 +1,27 @@
+const text = `Usage:
+  godwit run --kernel K --initrd I --append 'console=ttyS0' --memory 512M
+  godwit up
+
+Commands:
+  run    one VM in the foreground, its serial port on the terminal (Ctrl-] leaves)
+  up     fetch a Debian kernel, boot it to a shell on this terminal
+  help   this text
+
+Options of run:
+  --kernel FILE       a Linux bzImage (required)
+  --initrd FILE       initial ramdisk
+  --append TEXT       kernel command line (default: console=ttyS0)
+  --memory SIZE       16M to 3G (default: 256M)
+  --cpu SPEC          host | MODEL [,-feature] [,+feature] (default: host)
+  --engine KIND       translate | interpret (default: translate)
+  --trace KINDS       interpret,halt,exits: events on standard error
+  --stats FILE        the engine's counters as JSON at the end; - for standard output
+
+Exit codes: 0 the guest powered off or was stopped, 1 it failed (triple fault),
+2 wrong usage, 3 a file was not found, 4 this host or image cannot be used.
+`;
+
+export async function help(_argv: string[]): Promise<number> {
+  process.stdout.write(text);
+  return 0;
+}

@@ -1,0 +1,28 @@
+#!/usr/bin/env node
+import { CliError, exitCodes, usageError } from './errors';
+import { help } from './help';
+import { run } from './run';
+import { up } from './up';
+
+const commands: Record<string, (argv: string[]) => Promise<number>> = { run, up, help };
+
+async function main(argv: string[]): Promise<number> {
+  const [name = 'help', ...rest] = argv;
+  if (rest.includes('--help')) return help([name]);
+  const command = commands[name === '--help' || name === '-h' ? 'help' : name];
+  if (!command) throw usageError(`unknown command '${name}'`);
+  return command(rest);
+}
+
+main(process.argv.slice(2)).then(
+  (code) => {
+    process.exitCode = code;
+    // A worker that is still winding down must not hold the terminal.
+    process.stdout.write('', () => process.exit(code));
+  },
+  (error: unknown) => {
+    const known = error instanceof CliError;
+    process.stderr.write(`godwit: ${known ? error.message : ((error as Error)?.stack ?? String(error))}\n`);
+    process.exit(known ? error.code : exitCodes.failed);
+  },
+);

@@ -1,0 +1,339 @@
+import {
+  Counter, ExitReason, featureAllowed, GuestCpuid, SegIndex, stateOffset, VcpuState, XSAVE_OFFSET,
+} from '@godwit/cpu';
+import { Interpreter, StepResult } from '@godwit/interpreter';
+import { type BootState, loadLinux, Machine } from '@godwit/machine';
+import { type Buffers, loadNative, type Native } from '@godwit/metal';
+import { Translator } from '@godwit/translator';
+import type { EngineStats, Outcome, VmConfig } from './config';
+import { GuestMemory } from './guest-memory';
+import {
+  CODE_CACHE_BYTES, INTERPRET_BURST, MAX_SLEEP_NS, SELF_MODIFY_DECAY_BURSTS, SELF_MODIFY_LIMIT,
+} from './limits';
+import { BlockTranslator } from './translate-block';
+
+/**
+ * One vCPU and its machine: the loop that runs guest code and serves its exits.
+ *
+ *      ┌────────────── interrupts, deadlines, messages ◄── kick
+ *      ▼
+ *   native.run() ──► Miss ──► translate, install ──┐
+ *      ▲             Interpret ► one instruction ──┤
+ *      │             Exception ► through the IDT ──┤
+ *      └───────────────────────────────────────────┘
+ *
+ * All of it happens on one thread, so devices need no locks; what another
+ * thread wants (input, stop) arrives as a message after a kick.
+ */
+
+export interface EnginePorts {
+  serialOutput(bytes: Uint8Array): void;
+  /** Handles waiting messages; called after a kick. */
+  receive(engine: Engine): void;
+  trace(line: string): void;
+  wallClockMs(): number;
+  nowMs(): number;
+}
+
+const exitNames = ['none', 'miss', 'interpret', 'exception', 'kick', 'halt', 'selfModified', 'cacheFull', 'tripleFault'];
+
+export class Engine {
+  readonly native: Native;
+  readonly state: VcpuState;
+  readonly machine: Machine;
+  readonly interpreter: Interpreter;
+  private readonly memory: GuestMemory;
+  private readonly blocks: BlockTranslator;
+  private readonly selfModify: Uint8Array;
+  private readonly featuresUsed = new Set<string>();
+  private readonly exits = new Float64Array(exitNames.length);
+  private readonly startNs: number;
+  private outcome: Outcome | undefined;
+  private deadlineArmedNs = Number.POSITIVE_INFINITY;
+  private devicesTouched = true;
+  private modeSignature = '';
+  private interruptsDelivered = 0;
+  private burstsOnModified = 0;
+  private firstInstructionMs = 0;
+  private readonly traced: Set<string>;
+
+  constructor(private readonly config: VmConfig, private readonly ports: EnginePorts) {
+    this.native = loadNative();
+    const { native } = this;
+    const host = native.hostInfo();
+    for (const [name, offset] of host.fields) {
+      if (stateOffset[name] !== offset) throw new Error(`the native layer does not fit this program (${name}): run npm run build`);
+    }
+    const buffers: Buffers = native.create(config.memoryBytes, CODE_CACHE_BYTES);
+    native.attach();
+    this.startNs = native.monotonicNs();
+    this.traced = new Set(config.trace);
+    this.state = new VcpuState(buffers.state);
+    this.selfModify = new Uint8Array(buffers.selfModify);
+    const features = new Set(config.features);
+    this.machine = new Machine({
+      memoryBytes: config.memoryBytes,
+      clock: { nowNs: () => this.nowNs() },
+      wallClock: { epochMs: () => ports.wallClockMs() },
+      onSerialOutput: (bytes) => ports.serialOutput(bytes),
+      onPowerOff: () => this.end({ kind: 'power-off', detail: 'the guest powered off' }),
+      onReset: (reason) => this.end({ kind: 'stopped', detail: `the guest asked for a reset (${reason})` }),
+    });
+    this.memory = new GuestMemory(native, buffers, this.machine.mmio);
+    const io = this.machine.ports;
+    this.interpreter = new Interpreter(this.state, {
+      memory: this.memory,
+      io: {
+        in: (port, size) => {
+          this.devicesTouched = true;
+          return io.in(port, size);
+        },
+        out: (port, size, value) => {
+          this.devicesTouched = true;
+          io.out(port, size, value);
+        },
+      },
+      host: { execute: (code) => native.executeHost(code) },
+      cpuid: new GuestCpuid(hostCpuidQuery(native), features, this.state),
+      hooks: {
+        flushTlb: (kind) => native.flushTlb(kind === 'all' ? 1 : 0),
+        flushPage: (linear) => native.flushPage(linear),
+      },
+      hostTsc: () => native.hostTsc(),
+      featureAllowed: (f) => featureAllowed(features, f),
+      onFeature: (row) => this.featuresUsed.add(row.feature),
+    });
+    const translator = new Translator({
+      code: new Uint8Array(buffers.code),
+      meta: new Uint16Array(buffers.meta),
+      featureAllowed: (f) => featureAllowed(features, f),
+      onFeature: (row) => this.featuresUsed.add(row.feature),
+    });
+    this.blocks = new BlockTranslator(native, buffers, this.state, this.memory, translator, (linear) => this.fetchAddress(linear));
+    this.powerOn();
+  }
+
+  /** Guest time in nanoseconds. */
+  nowNs(): number {
+    return this.native.monotonicNs() - this.startNs;
+  }
+
+  end(outcome: Outcome): void {
+    this.outcome ??= outcome;
+  }
+
+  /** Runs until the guest ends or `end` is called. */
+  run(): Outcome {
+    this.firstInstructionMs = this.ports.nowMs() - this.config.processStartMs;
+    while (!this.outcome) {
+      this.serviceDevices();
+      if (this.outcome) break;
+      if (this.state.halted) {
+        this.sleep();
+        continue;
+      }
+      if (this.config.mode === 'interpret') this.interpretStretch();
+      else this.translatedStretch();
+    }
+    return this.outcome;
+  }
+
+  stats(): EngineStats {
+    const counters = this.state.u64.subarray(stateOffset.counters >> 3);
+    const native: Record<string, number> = {};
+    for (const [name, index] of Object.entries(Counter)) if (typeof index === 'number') native[name] = Number(counters[index]);
+    const exits: Record<string, number> = {};
+    exitNames.forEach((name, i) => {
+      exits[name] = this.exits[i];
+    });
+    const b = this.blocks;
+    return {
+      mode: this.config.mode,
+      runSeconds: this.nowNs() / 1e9,
+      startToFirstInstructionMs: this.firstInstructionMs,
+      translation: {
+        blocks: b.blocks, instructions: b.instructions, guestBytes: b.guestBytes, hostBytes: b.hostBytes,
+        seconds: b.nanoseconds / 1e9, flushes: b.flushes,
+      },
+      interpreted: this.interpreter.instructionsExecuted,
+      interruptsDelivered: this.interruptsDelivered,
+      exits,
+      native,
+      interpretedMnemonics: {},
+      featuresUsed: [...this.featuresUsed].sort(),
+    };
+  }
+
+  // --- the loop's parts ------------------------------------------------------------
+
+  private translatedStretch(): void {
+    const reason = this.native.run();
+    this.exits[reason]++;
+    exitHandlers[reason](this);
+  }
+
+  /** Exit handlers, by ExitReason. */
+  miss(): void {
+    if (!this.blocks.translateAt(this.state.eip)) this.stepOne();
+  }
+
+  interpret(): void {
+    // exitArg0 = 1: the mode as a whole is not translated (real mode, 16-bit segments, v86, single-step).
+    if (this.state.get('exitArg0') === 1) this.interpretStretch();
+    else this.stepOne();
+  }
+
+  exception(): void {
+    const s = this.state;
+    const vector = s.get('exitVector');
+    const errorCode = s.get('exitHasErrorCode') ? s.get('exitErrorCode') : null;
+    this.afterInterpreter(this.interpreter.deliverException(vector, errorCode, vector === 14 ? s.cr2 : undefined));
+  }
+
+  private stepOne(): void {
+    const eip = this.state.eip;
+    if (this.traced.has('interpret')) this.ports.trace(`interpret ${eip.toString(16)}`);
+    this.afterInterpreter(this.interpreter.step());
+  }
+
+  private interpretStretch(): void {
+    const cells = this.state.u32, kicked = stateOffset.kicked >> 2;
+    this.afterInterpreter(this.interpreter.run(INTERPRET_BURST, () => cells[kicked] !== 0 || this.devicesTouched));
+  }
+
+  private afterInterpreter(result: StepResult): void {
+    if (result === StepResult.TripleFault) {
+      this.end({ kind: 'triple-fault', detail: `triple fault: the guest cannot go on (eip ${this.state.eip.toString(16).padStart(8, '0')})` });
+    }
+    if (this.config.mode === 'translate') this.noticeModeChange();
+  }
+
+  /** Control bits that the windows and the block tables were built under. */
+  private noticeModeChange(): void {
+    const s = this.state;
+    const signature = `${s.cr0 & 0x80010001},${s.cr4 & 0x40230},${s.efer},${s.get('xcr0')}`;
+    if (signature === this.modeSignature) return;
+    this.modeSignature = signature;
+    this.native.flushTlb(2);
+  }
+
+  private serviceDevices(): void {
+    const s = this.state;
+    if (s.get('kicked')) {
+      s.set('kicked', 0);
+      this.deadlineArmedNs = Number.POSITIVE_INFINITY;
+      this.devicesTouched = true;
+      this.ports.receive(this);
+    }
+    if (this.devicesTouched) {
+      this.devicesTouched = false;
+      this.machine.advance(this.nowNs());
+      this.armDeadline();
+    }
+    if (!this.machine.irqPending()) {
+      s.set('interruptPending', 0);
+      return;
+    }
+    if (s.eflags & 0x200 && !s.interruptShadow) this.takeInterrupt();
+    else s.set('interruptPending', 1);
+  }
+
+  private takeInterrupt(): void {
+    const s = this.state;
+    const vector = this.machine.acknowledgeIrq();
+    this.interruptsDelivered++;
+    s.halted = 0;
+    if (this.config.mode === 'interpret' || !this.native.deliver(vector, -1)) this.afterInterpreter(this.interpreter.deliverInterrupt(vector));
+    s.set('interruptPending', this.machine.irqPending() ? 1 : 0);
+  }
+
+  private armDeadline(): void {
+    const next = this.machine.nextDeadlineNs();
+    if (next === this.deadlineArmedNs) return;
+    this.deadlineArmedNs = next;
+    this.native.setDeadline(next === Number.POSITIVE_INFINITY ? 0 : Math.max(1, next - this.nowNs()));
+  }
+
+  private sleep(): void {
+    if (!(this.state.eflags & 0x200) && this.machine.nextDeadlineNs() === Number.POSITIVE_INFINITY && this.traced.has('halt')) {
+      this.ports.trace('halted with interrupts off');
+    }
+    this.native.sleep(MAX_SLEEP_NS);
+    this.devicesTouched = true;
+  }
+
+  private fetchAddress(linear: number): number {
+    const s = this.state;
+    const found = this.interpreter.translateLinear(linear, 'execute', s.cpl === 3);
+    if (typeof found !== 'number' || !this.memory.isRam(found)) return -1;
+    const page = found >>> 12;
+    if (this.selfModify[page] >= SELF_MODIFY_LIMIT) {
+      // Code that keeps rewriting itself: interpret it, and try again now and then.
+      this.interpretStretch();
+      if (++this.burstsOnModified >= SELF_MODIFY_DECAY_BURSTS) {
+        this.burstsOnModified = 0;
+        this.selfModify[page] = SELF_MODIFY_LIMIT >> 1;
+      }
+      return -1;
+    }
+    return found;
+  }
+
+  // --- power on ----------------------------------------------------------------------
+
+  private powerOn(): void {
+    const boot = loadLinux(this.memory, {
+      kernel: this.config.kernel, initrd: this.config.initrd, commandLine: this.config.commandLine, memoryBytes: this.config.memoryBytes,
+    });
+    resetState(this.state);
+    enterAt(this.state, boot);
+    this.noticeModeChange();
+  }
+}
+
+const exitHandlers: Record<number, (e: Engine) => void> = {
+  [ExitReason.None]: () => {},
+  [ExitReason.Miss]: (e) => e.miss(),
+  [ExitReason.Interpret]: (e) => e.interpret(),
+  [ExitReason.Exception]: (e) => e.exception(),
+  [ExitReason.Kick]: () => {},
+  [ExitReason.Halt]: () => {},
+};
+
+/** Registers after INIT where the boot protocol says nothing (SDM 3A, table 9-1). */
+function resetState(s: VcpuState): void {
+  s.set('xcr0', 1);
+  s.set('dr', 0);
+  s.u32[(stateOffset.dr >> 2) + 6] = 0xffff0ff0;
+  s.u32[(stateOffset.dr >> 2) + 7] = 0x400;
+  s.set('patLow', 0x00070406);
+  s.set('patHigh', 0x00070406);
+  s.set('idtrLimit', 0);
+  s.view.setUint16(XSAVE_OFFSET, 0x37f, true); // FCW
+  s.view.setUint32(XSAVE_OFFSET + 24, 0x1f80, true); // MXCSR
+  s.setSegment(SegIndex.LDTR, 0, 0, 0xffff, 0x8200);
+  s.setSegment(SegIndex.TR, 0, 0, 0xffff, 0x8b00);
+}
+
+function enterAt(s: VcpuState, boot: BootState): void {
+  s.eip = boot.eip;
+  s.gpr[4] = boot.esp;
+  s.gpr[6] = boot.esi;
+  s.eflags = boot.eflags;
+  s.cr0 = boot.cr0;
+  s.cpl = 0;
+  s.set('gdtrBase', boot.gdtBase);
+  s.set('gdtrLimit', boot.gdtLimit);
+  s.setSegment(SegIndex.CS, boot.cs.selector, boot.cs.base, boot.cs.limit, boot.cs.access);
+  for (const seg of [SegIndex.ES, SegIndex.SS, SegIndex.DS, SegIndex.FS, SegIndex.GS]) {
+    s.setSegment(seg, boot.ds.selector, boot.ds.base, boot.ds.limit, boot.ds.access);
+  }
+}
+
+export function hostCpuidQuery(native: Native): (leaf: number, subleaf: number) => readonly [number, number, number, number] {
+  const out = new Uint32Array(4);
+  return (leaf, subleaf) => {
+    native.hostCpuid(leaf >>> 0, subleaf >>> 0, out);
+    return [out[0], out[1], out[2], out[3]];
+  };
+}

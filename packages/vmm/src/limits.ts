@@ -1,0 +1,16 @@
+/** The engine's limits, with unit and reason. */
+
+/** Bytes of host code: a whole Linux boot with busybox takes about 20 MiB; a full cache is dropped as a whole. */
+export const CODE_CACHE_BYTES = 96 * 1024 * 1024;
+/** Kept free at the cache's end: one block plus the page where the interpreter's host instructions run. */
+export const CODE_CACHE_RESERVE = 64 * 1024;
+/** Writes into translated code of one page after which the page is interpreted for a while. */
+export const SELF_MODIFY_LIMIT = 64;
+/** Guest instructions interpreted at a time where code is not translated. */
+export const INTERPRET_BURST = 2000;
+/** Bursts after which a page of self-modifying code may be translated again. */
+export const SELF_MODIFY_DECAY_BURSTS = 64;
+/** Longest sleep of a halted vCPU, nanoseconds: bounds how late a lost wake-up is noticed. */
+export const MAX_SLEEP_NS = 1e9;
+/** Serial bytes collected before they are posted though no line ended. */
+export const SERIAL_BATCH_BYTES = 4096;

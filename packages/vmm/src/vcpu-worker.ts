@@ -1,0 +1,73 @@
+import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import type { ShellMessage, VcpuMessage, VmConfig } from './config';
+import { Engine } from './engine';
+import { SERIAL_BATCH_BYTES } from './limits';
+
+/**
+ * The vCPU's thread. It never returns to its event loop while the guest runs:
+ * messages are fetched one by one after a kick.
+ */
+const port = parentPort!;
+const config = workerData as VmConfig;
+const post = (message: VcpuMessage): void => port.postMessage(message);
+
+const batch = new Uint8Array(SERIAL_BATCH_BYTES);
+let batched = 0;
+
+function flushSerial(): void {
+  if (batched === 0) return;
+  post({ type: 'serial', bytes: batch.slice(0, batched) });
+  batched = 0;
+}
+
+let pendingInput: Uint8Array[] = [];
+
+function offerInput(engine: Engine): void {
+  while (pendingInput.length > 0) {
+    const taken = engine.machine.serialInput(pendingInput[0]);
+    if (taken < pendingInput[0].length) {
+      pendingInput[0] = pendingInput[0].subarray(taken);
+      return;
+    }
+    pendingInput.shift();
+  }
+}
+
+const handlers: { [K in ShellMessage['type']]: (engine: Engine, message: Extract<ShellMessage, { type: K }>) => void } = {
+  input: (_engine, message) => {
+    pendingInput.push(message.bytes);
+  },
+  stop: (engine) => engine.end({ kind: 'stopped', detail: 'stopped by request' }),
+  powerButton: (engine) => engine.machine.powerButton(),
+};
+
+function receive(engine: Engine): void {
+  flushSerial();
+  for (let item = receiveMessageOnPort(port); item; item = receiveMessageOnPort(port)) {
+    const message = item.message as ShellMessage;
+    (handlers[message.type] as (e: Engine, m: ShellMessage) => void)(engine, message);
+  }
+  offerInput(engine);
+}
+
+try {
+  const engine = new Engine(config, {
+    serialOutput: (bytes) => {
+      for (const byte of bytes) {
+        batch[batched++] = byte;
+        if (byte === 10 || batched === batch.length) flushSerial();
+      }
+    },
+    receive,
+    trace: (line) => post({ type: 'trace', line }),
+    wallClockMs: () => Date.now(),
+    nowMs: () => performance.timeOrigin + performance.now(),
+  });
+  const outcome = engine.run();
+  flushSerial();
+  post({ type: 'ended', outcome, stats: engine.stats() });
+} catch (error) {
+  flushSerial();
+  throw error;
+}
+port.close();
