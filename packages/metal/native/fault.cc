@@ -67,7 +67,20 @@ static bool handleFault(Vm *vm, int signal, siginfo_t *info, greg_t *regs) {
   const Block *block;
   if (!guestEipAt(vm, rip, &s->eip, &block)) return false;
   s->counters[cFaults]++;
+  // xsave and its kin run with eax and edx cut down (translator/src/system.ts): the guest's are in r10 and r11.
+  const auto undoXsave = [&]() {
+    const u8 *at = (const u8 *)rip;
+    if (at[0] != 0x65 || at[1] != 0x67) return;
+    at += 2;
+    if ((*at & 0xF0) == 0x40) at++;
+    if (at[0] != 0x0F || at[1] != 0xAE || at[2] >= 0xC0) return;
+    const u32 digit = at[2] >> 3 & 7;
+    if (digit < 4 || digit > 6) return;
+    regs[REG_RAX] = regs[REG_R10];
+    regs[REG_RDX] = regs[REG_R11];
+  };
   auto exitWith = [&](u32 reason) {
+    undoXsave();
     s->exitReason = reason;
     s->exitArg0 = 0;
     s->exitHostRip = rip;
@@ -109,6 +122,7 @@ static bool handleFault(Vm *vm, int signal, siginfo_t *info, greg_t *regs) {
     s->exitVector = 14;
     s->exitErrorCode = w.error;
     s->exitHasErrorCode = 1;
+    undoXsave();
     vm->pendingFault = linear;
     vm->pendingFaultValid = true;
     s->exitReason = kException;

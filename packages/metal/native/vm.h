@@ -25,6 +25,9 @@ constexpr u32 kMaxLinks = 1u << 20;
 constexpr u32 kMaxMappedPages = 50000;  // below vm.max_map_count (65,530): scattered pages cost one mapping each
 constexpr u32 kSelfModifyLimit = 64;    // writes into translated code of one page before it is interpreted
 
+// Mailbox words beyond installBlock's arguments.
+constexpr u32 kWrittenCount = 16, kWrittenRing = 32;
+
 // ---- what a window knows of a linear page ------------------------------------
 // info = gpaPage << 8 | flags
 constexpr u32 kMapped = 1, kWritable = 2, kExec = 4, kGlobal = 8, kInRun = 16;

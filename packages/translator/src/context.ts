@@ -26,6 +26,8 @@ export interface Context {
   page: number;
   /** Set by sti: interrupts are looked at after the next instruction. */
   shadow: boolean;
+  /** The host has pext and pdep. */
+  hostBmi2: boolean;
 }
 
 /** `next`: the block goes on; `end`: control has left; `interpret`: not translated, leave it to the interpreter. */

@@ -1,8 +1,8 @@
 import { Callout, stateOffset } from '@godwit/cpu';
 import { Seg } from '@godwit/isa';
-import { type Handler, isUser } from './context';
+import { type Context, type Handler, isUser, Mode } from './context';
 import { HOST } from './emitter';
-import { addressRex, emitModrm, hostAddress } from './memory-operand';
+import { addressRex, emitAccess, emitModrm, hostAddress } from './memory-operand';
 import { emitCallout } from './stubs';
 
 /** The system instructions frequent enough in a kernel to be worth a callout or a few host instructions. */
@@ -40,4 +40,39 @@ const rdtsc: Handler = (c) => {
   return 'end';
 };
 
-export const systemHandlers: Record<string, Handler> = { movfromcr, movtocr, invlpg, rdtsc };
+/** fxsave and fxrstor: the image is the guest's own, but that xmm8–15 appear in its reserved part. */
+const fx: Handler = (c) => {
+  emitAccess(c.e, [0x0f, 0xae], c.ins.row.digit, hostAddress(c.e, c.ins));
+  return 'next';
+};
+
+/**
+ * xsave, xsaveopt, xrstor: with edx:eax cut down to the components that the
+ * guest's XCR0 has, or the host's wider state would be written past the end of
+ * the guest's area. eax & xcr0 without flags: pext, then pdep. The fault
+ * handler puts eax and edx back from r10 and r11 (native/fault.cc).
+ */
+const xsaveFamily: Handler = (c: Context) => {
+  const { e, ins } = c;
+  if (c.mode & Mode.NoAvx || !c.hostBmi2) return 'interpret';
+  if (ins.memorySegment === Seg.FS || ins.memorySegment === Seg.GS) return 'interpret';
+  const address = hostAddress(e, ins);
+  // The address may be in eax or edx: settle it first.
+  e.u8(0x67, 0x44 | addressRex(address), 0x8d);
+  emitModrm(e, HOST.R8, address);
+  e.move(HOST.R10, 0);
+  e.move(11, 2);
+  e.u8(0xc4, 0x42, 0x7a, 0xf5, 0x8f); // pext r9d, eax, [r15 + xcr0]
+  e.u32(stateOffset.xcr0);
+  e.u8(0xc4, 0xc2, 0x33, 0xf5, 0x87); // pdep eax, r9d, [r15 + xcr0]
+  e.u32(stateOffset.xcr0);
+  e.moveImm(2, 0);
+  emitAccess(e, [0x0f, 0xae], ins.row.digit, { base: HOST.R8, index: -1, scale: 1, displacement: 0, window: true });
+  e.move(0, HOST.R10);
+  e.move(2, 11);
+  return 'next';
+};
+
+export const systemHandlers: Record<string, Handler> = {
+  movfromcr, movtocr, invlpg, rdtsc, fxsave: fx, fxrstor: fx, xsave: xsaveFamily, xsaveopt: xsaveFamily, xrstor: xsaveFamily,
+};

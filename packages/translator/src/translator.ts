@@ -59,6 +59,7 @@ export interface TranslatorPorts {
   meta: Uint16Array;
   featureAllowed(feature: FeatureName): boolean;
   onFeature(row: Row): void;
+  hostBmi2: boolean;
 }
 
 export class Translator {
@@ -96,7 +97,7 @@ export class Translator {
     e.pos = request.hostStart;
     const c: Context = {
       e, ins: list[0], eip: request.eip, nextEip: request.eip, mode: request.mode, guest: request.guest,
-      offset: request.offset, stubs: [], page: request.eip >>> 12, shadow: false,
+      offset: request.offset, stubs: [], page: request.eip >>> 12, shadow: false, hostBmi2: this.ports.hostBmi2,
     };
     const polls = pollPositions(list, request.eip);
     let mapCount = 0;

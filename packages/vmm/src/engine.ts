@@ -3,7 +3,7 @@ import {
 } from '@godwit/cpu';
 import { Interpreter, StepResult } from '@godwit/interpreter';
 import { type BootState, loadLinux, Machine } from '@godwit/machine';
-import { type Buffers, loadNative, type Native } from '@godwit/metal';
+import { type Buffers, loadNative, Mailbox, type Native } from '@godwit/metal';
 import { Translator } from '@godwit/translator';
 import type { EngineStats, Outcome, VmConfig } from './config';
 import { GuestMemory } from './guest-memory';
@@ -56,6 +56,8 @@ export class Engine {
   private burstsOnModified = 0;
   private firstInstructionMs = 0;
   private readonly traced: Set<string>;
+  private readonly mailbox: Uint32Array;
+  private writtenSeen = 0;
 
   constructor(private readonly config: VmConfig, private readonly ports: EnginePorts) {
     this.native = loadNative();
@@ -66,6 +68,7 @@ export class Engine {
     }
     const buffers: Buffers = native.create(config.memoryBytes, CODE_CACHE_BYTES);
     native.attach();
+    this.mailbox = new Uint32Array(buffers.mailbox);
     this.startNs = native.monotonicNs();
     this.traced = new Set(config.trace);
     this.state = new VcpuState(buffers.state);
@@ -108,6 +111,7 @@ export class Engine {
       meta: new Uint16Array(buffers.meta),
       featureAllowed: (f) => featureAllowed(features, f),
       onFeature: (row) => this.featuresUsed.add(row.feature),
+      hostBmi2: (hostCpuidQuery(native)(7, 0)[1] & 0x100) !== 0,
     });
     this.blocks = new BlockTranslator(native, buffers, this.state, this.memory, translator, (linear) => this.fetchAddress(linear));
     this.powerOn();
@@ -193,12 +197,35 @@ export class Engine {
   private stepOne(): void {
     const eip = this.state.eip;
     if (this.traced.has('interpret')) this.ports.trace(`interpret ${eip.toString(16)}`);
+    this.forgetWrittenCode();
+    this.watchCode(eip);
     this.afterInterpreter(this.interpreter.step());
   }
 
   private interpretStretch(): void {
     const cells = this.state.u32, kicked = stateOffset.kicked >> 2;
+    // Translated code may have written pages that a burst of the interpreter decoded: start afresh.
+    if (this.config.mode === 'translate') this.interpreter.invalidateAll();
     this.afterInterpreter(this.interpreter.run(INTERPRET_BURST, () => cells[kicked] !== 0 || this.devicesTouched));
+  }
+
+  /** The interpreter's decode cache follows what translated code wrote. */
+  private forgetWrittenCode(): void {
+    const count = this.mailbox[Mailbox.WrittenCount];
+    if (count === this.writtenSeen) return;
+    if (count - this.writtenSeen > 256) this.interpreter.invalidateAll();
+    else for (let n = this.writtenSeen; n !== count; n++) this.interpreter.invalidatePage(this.mailbox[Mailbox.WrittenRing + (n & 255)] * 4096);
+    this.writtenSeen = count;
+  }
+
+  /** Has writes to the page that the interpreter is about to decode reported. */
+  private watchCode(eip: number): void {
+    const s = this.state;
+    const linear = (eip + s.base(SegIndex.CS)) >>> 0;
+    for (const at of (linear & 0xfff) > 0xff0 ? [linear, (linear + 15) >>> 0] : [linear]) {
+      const gpa = this.interpreter.translateLinear(at, 'execute', s.cpl === 3);
+      if (typeof gpa === 'number' && this.memory.isRam(gpa) && this.memory.watched[gpa >>> 12] === 0) this.native.watchPage(gpa >>> 12);
+    }
   }
 
   private afterInterpreter(result: StepResult): void {
