@@ -126,6 +126,7 @@ export class Core implements LazyFlags {
 
   /** Loads the caches from the state block. */
   enter(): void {
+    this.mem.newEpoch();
     this.eip = this.r32[stateOffset.eip >> 2];
     this.setFlagsImage(this.r32[stateOffset.eflags >> 2]);
     this.shadow = this.state.interruptShadow !== 0;

@@ -7,6 +7,11 @@
  * segments or devices. Being keyed by physical address it survives address
  * space switches; it dies when its bytes are written, which `count = 0` makes
  * known even to the loop that is running it.
+ *
+ * Our own writes are seen as they happen. Others (translated code, devices)
+ * write between two calls or while a port or device register is accessed: each
+ * of those begins a new epoch, and a block is compared with memory once in
+ * each epoch before it runs. So a missing notice costs nothing but time.
  */
 import { decode, type Instruction } from '@godwit/isa';
 import type { Core } from './core';
@@ -27,6 +32,10 @@ export interface Block {
   count: number;
   /** Physical page of the second half, or -1. */
   readonly secondPage: number;
+  /** What memory held when it was decoded. */
+  readonly bytes: Uint8Array;
+  /** The last epoch in which it was found to be so still. */
+  epoch: number;
 }
 
 const endsBlock = new Set(['flow', 'io', 'system', 'flags', 'string']);
@@ -63,12 +72,26 @@ export class DecodeCache {
       if (block === undefined) block = this.decode(eip, linear, gpa, key);
       if (block.key === key) this.front[slot] = block;
     }
+    if (block.epoch !== mem.epoch && !this.stillSame(block)) {
+      this.drop(block);
+      block = this.decode(eip, linear, gpa, key);
+    }
     if (block.secondPage >= 0 && Math.floor(mem.translate((linear | 0xfff) + 1, false, true, mem.user) / 4096) !== block.secondPage) {
       this.drop(block);
       block = this.decode(eip, linear, gpa, key);
     }
     if (!core.codeFlat && !this.withinLimit(eip, block.length)) block = this.single(eip, linear, gpa);
     return block;
+  }
+
+  private stillSame(block: Block): boolean {
+    const { ram, epoch } = this.mem;
+    const { bytes, gpa, secondPage } = block;
+    const first = secondPage < 0 ? bytes.length : 4096 - (gpa % 4096);
+    for (let n = 0; n < first; n++) if (ram[gpa + n] !== bytes[n]) return false;
+    for (let n = first; n < bytes.length; n++) if (ram[secondPage * 4096 + n - first] !== bytes[n]) return false;
+    block.epoch = epoch;
+    return true;
   }
 
   private withinLimit(eip: number, length: number): boolean {
@@ -93,7 +116,7 @@ export class DecodeCache {
       at += ins.length;
       boundary = isLast(ins);
     }
-    const block: Block = { key, gpa, ops, length: at - gpa, count: ops.length, secondPage: -1 };
+    const block: Block = { key, gpa, ops, length: at - gpa, count: ops.length, secondPage: -1, bytes: ram.slice(gpa, at), epoch: this.mem.epoch };
     this.insert(block);
     return block;
   }
@@ -107,7 +130,7 @@ export class DecodeCache {
     const first = 4096 - (gpa % 4096);
     const second = this.mem.translate((linear + first) | 0, false, true, this.mem.user);
     const { ops, length } = this.fetch(eip, linear, gpa, MAX_LENGTH);
-    const block: Block = { key, gpa, ops, length, count: 1, secondPage: Math.floor(second / 4096) };
+    const block: Block = { key, gpa, ops, length, count: 1, secondPage: Math.floor(second / 4096), bytes: ops[0].bytes, epoch: this.mem.epoch };
     if (this.mem.memory.isRam(second)) this.insert(block);
     return block;
   }
@@ -115,7 +138,7 @@ export class DecodeCache {
   /** One instruction, decoded for this once: near the segment's end, or from a page that is not RAM. */
   private single(eip: number, linear: number, gpa: number): Block {
     const { ops, length } = this.fetch(eip, linear, gpa, MAX_LENGTH);
-    return { key: -1, gpa, ops, length, count: 1, secondPage: -1 };
+    return { key: -1, gpa, ops, length, count: 1, secondPage: -1, bytes: ops[0].bytes, epoch: this.mem.epoch };
   }
 
   private fetch(eip: number, linear: number, gpa: number, wanted: number): { ops: Op[]; length: number } {

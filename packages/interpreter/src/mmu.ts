@@ -58,6 +58,8 @@ export class Mmu {
   alignmentChecked = false;
   codeWritten: CodeWritten = () => undefined;
   physicalBits = 36;
+  /** Bumped whenever others may have written memory unseen: see decode-cache.ts. */
+  epoch = 1;
   readonly last: Walk = { gpa: 0, writable: false, user: false, executable: false, global: false, large: false, dirty: false, error: 0 };
 
   constructor(readonly state: VcpuState, readonly memory: PhysicalMemory) {
@@ -66,6 +68,8 @@ export class Mmu {
     this.watched = memory.watched;
     this.hasCode = new Uint8Array(Math.max(memory.watched.length, this.ram.byteLength >>> 12));
   }
+
+  newEpoch(): void { this.epoch = (this.epoch + 1) | 0; }
 
   setPrivilege(user: boolean, alignmentChecked: boolean): void {
     this.user = user;
@@ -209,7 +213,10 @@ export class Mmu {
       if (size === 4) this.ramView.setInt32(gpa, value, true);
       else if (size === 2) this.ramView.setInt16(gpa, value, true);
       else this.ram[gpa] = value;
-    } else if (size === 4) this.memory.write32(gpa, value >>> 0);
+      return;
+    }
+    this.newEpoch();
+    if (size === 4) this.memory.write32(gpa, value >>> 0);
     else if (size === 2) this.memory.write16(gpa, value & 0xffff);
     else this.memory.write8(gpa, value & 0xff);
   }

@@ -103,6 +103,7 @@ const input: Builder = ins => {
     const port = fixed >= 0 ? fixed : c.r16[4];
     checkPort(c, port, size);
     set(c, op, c.ports.io.in(port, size) | 0);
+    c.mem.newEpoch();
   };
 };
 
@@ -115,6 +116,7 @@ const output: Builder = ins => {
     const port = fixed >= 0 ? fixed : c.r16[4];
     checkPort(c, port, size);
     c.ports.io.out(port, size, get(c, op) >>> 0);
+    c.mem.newEpoch();
   };
 };
 

@@ -88,6 +88,7 @@ const inputs: Element = (c, form) => {
   const at = targetAddress(c, form, true);
   c.mem.checkWrite(at, form.size);
   c.mem.write(at, form.size, c.ports.io.in(port, form.size) | 0);
+  c.mem.newEpoch();
   advance(c, Reg.EDI, form, 1);
 };
 
@@ -96,6 +97,7 @@ const outputs: Element = (c, form) => {
   checkPort(c, port, form.size);
   const value = c.mem.read(sourceAddress(c, form), form.size);
   c.ports.io.out(port, form.size, value >>> 0);
+  c.mem.newEpoch();
   advance(c, Reg.ESI, form, 1);
 };
 
