@@ -66,6 +66,9 @@ export const ZERO_CELL = STATE_SIZE / 4 - 1;
 const SEGMENT = stateOffset.segments >> 2;
 const GPR = stateOffset.gpr >> 2;
 const ESP = GPR + 4;
+const EIP = stateOffset.eip >> 2;
+const EFLAGS = stateOffset.eflags >> 2;
+const TLB_GENERATION = stateOffset.tlbGeneration >> 2;
 
 /**
  * What the handlers work on: the state block, what is cached from it while
@@ -127,8 +130,8 @@ export class Core implements LazyFlags {
   /** Loads the caches from the state block. */
   enter(): void {
     this.mem.newEpoch();
-    this.eip = this.r32[stateOffset.eip >> 2];
-    this.setFlagsImage(this.r32[stateOffset.eflags >> 2]);
+    this.eip = this.r32[EIP];
+    this.setFlagsImage(this.r32[EFLAGS]);
     this.shadow = this.state.interruptShadow !== 0;
     this.halted = this.state.halted !== 0;
     this.refresh();
@@ -136,8 +139,8 @@ export class Core implements LazyFlags {
 
   /** Writes them back. */
   leave(): void {
-    this.r32[stateOffset.eip >> 2] = this.eip;
-    this.r32[stateOffset.eflags >> 2] = this.flagsImage();
+    this.r32[EIP] = this.eip;
+    this.r32[EFLAGS] = this.flagsImage();
     this.state.interruptShadow = this.shadow ? 1 : 0;
     this.state.halted = this.halted ? 1 : 0;
   }
@@ -323,5 +326,5 @@ export class Core implements LazyFlags {
 
   seenGeneration = 0;
   /** Our own flush may have bumped it through the hooks; that is not news. */
-  noteTlbGeneration(): void { this.seenGeneration = this.r32[stateOffset.tlbGeneration >> 2]; }
+  noteTlbGeneration(): void { this.seenGeneration = this.r32[TLB_GENERATION]; }
 }

@@ -32,6 +32,8 @@ export const enum StepResult {
   TripleFault = 2,
 }
 
+const TLB_GENERATION = stateOffset.tlbGeneration >> 2;
+
 /** Instructions after which no single-step trap is taken: their delivery has cleared TF. */
 const noTrapAfter = new Set(['int', 'int1', 'int3', 'into']);
 
@@ -63,7 +65,7 @@ export class Interpreter {
     if (core.halted) return StepResult.Halt;
     let left = n;
     while (left > 0) {
-      if (core.r32[stateOffset.tlbGeneration >> 2] !== core.seenGeneration) this.dropStaleTlb();
+      if (core.r32[TLB_GENERATION] !== core.seenGeneration) this.dropStaleTlb();
       if ((core.flags & (Eflags.TF | Eflags.RF)) !== 0 || core.shadow) {
         this.single();
         left--;
@@ -180,7 +182,7 @@ export class Interpreter {
 
   private dropStaleTlb(): void {
     const { core } = this;
-    if (core.r32[stateOffset.tlbGeneration >> 2] === core.seenGeneration) return;
+    if (core.r32[TLB_GENERATION] === core.seenGeneration) return;
     core.mem.flush(false);
     core.noteTlbGeneration();
   }

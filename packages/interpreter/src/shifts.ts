@@ -117,10 +117,10 @@ const shld16: DoubleShift = (c, a, b, count) => {
   const n = count & 31;
   if (n === 0) return a;
   const both = ((a & 0xffff) << 16) | (b & 0xffff);
-  // Counts above 16 are undefined; cores bring the destination in again.
-  const wide = n > 16 ? (both << n) | ((a & 0xffff) << (n - 16)) : both << n;
+  // Counts above 16 are undefined; AMD's cores bring the source in again.
+  const wide = n > 16 ? (both << n) | ((b & 0xffff) << (n - 16)) : both << n;
   const res = wide >> 16;
-  const carry = (both >>> (32 - n)) & 1;
+  const carry = n > 16 ? 0 : (both >>> (32 - n)) & 1;
   return finish(c, res, carry, carry ^ (res >>> 31));
 };
 
@@ -128,9 +128,9 @@ const shrd16: DoubleShift = (c, a, b, count) => {
   const n = count & 31;
   if (n === 0) return a;
   const both = ((b & 0xffff) << 16) | (a & 0xffff);
-  const wide = n > 16 ? (both >>> n) | ((a & 0xffff) << (32 - n)) : both >>> n;
+  const wide = n > 16 ? (both >>> n) | ((b & 0xffff) << (32 - n)) : both >>> n;
   const res = (wide << 16) >> 16;
-  return finish(c, res, (both >>> (n - 1)) & 1, ((res >>> 15) ^ (res >>> 14)) & 1);
+  return finish(c, res, n > 16 ? 0 : (both >>> (n - 1)) & 1, ((res >>> 15) ^ (res >>> 14)) & 1);
 };
 
 const shld32: DoubleShift = (c, a, b, count) => {

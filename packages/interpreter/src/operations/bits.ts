@@ -127,6 +127,7 @@ function swap32(value: number): number {
 /** With a 16-bit operand size the result is undefined; cores clear the word. */
 const bswap: Builder = ins => {
   const register = ins.opcodeReg;
+  if (ins.operandSize === 2) return c => { c.r16[register * 2] = 0; };
   return c => { c.r32[register] = swap32(c.r32[register]); };
 };
 
