@@ -1,0 +1,30 @@
+// Two projects, since their time limits differ: `unit` tests lie beside the code and are
+// quick; `whole` tests under test/ boot guests and may need minutes each.
+// Packages import each other by name, that is, their compiled dist: build first
+// (`npm test` does). Only the tests and the files they reach by a relative path
+// are compiled here, by swc, without type checks; `npm run typecheck` makes those.
+
+// Packages published as ES modules only: swc must turn them into CommonJS for jest.
+const esmOnly = ['jose', 'uuid', 'preact'];
+
+const shared = {
+  rootDir: __dirname,
+  testEnvironment: 'node',
+  transform: {
+    '^.+\\.(ts|mjs)$': [
+      '@swc/jest',
+      { jsc: { parser: { syntax: 'typescript' }, target: 'es2022' }, module: { type: 'commonjs' }, sourceMaps: 'inline' },
+    ],
+  },
+  transformIgnorePatterns: [`/node_modules/(?!(${esmOnly.join('|')})/)`, '/packages/[^/]+/dist/'],
+  moduleFileExtensions: ['ts', 'js', 'mjs', 'cjs', 'json', 'node'],
+  watchPathIgnorePatterns: ['<rootDir>/\\.cache/'],
+};
+
+module.exports = {
+  maxWorkers: 2,
+  projects: [
+    { ...shared, displayName: 'unit', testMatch: ['<rootDir>/packages/*/src/**/*.test.ts'], testTimeout: 30_000 },
+    { ...shared, displayName: 'whole', testMatch: ['<rootDir>/test/**/*.test.ts'], testTimeout: 240_000 },
+  ],
+};
