@@ -22,7 +22,7 @@ import { Op } from './op';
 import { handlerFor } from './operations';
 
 export interface Block {
-  /** gpa * 2 + (32-bit code). */
+  /** gpa * 4 + 2 for 32-bit code + 1 for a block of one instruction only; -1 when not kept. */
   readonly key: number;
   readonly gpa: number;
   readonly ops: readonly Op[];
@@ -59,26 +59,26 @@ export class DecodeCache {
     this.mem.codeWritten = (gpa, size) => this.written(gpa, size);
   }
 
-  /** The block at cs:eip, decoded if need be; throws #PF, #GP or #UD. */
-  at(eip: number): Block {
+  /** The block at cs:eip, decoded if need be; throws #PF, #GP or #UD. With `one` it holds a single instruction: stepping neither decodes nor compares what it will not run. */
+  at(eip: number, one: boolean): Block {
     const { core, mem } = this;
     const linear = (core.codeBase + eip) | 0;
     const gpa = mem.translate(linear, false, true, mem.user);
-    const key = gpa * 2 + (core.codeSize >> 2);
-    const slot = (gpa ^ (gpa >>> 14) ^ core.codeSize) & (FRONT_ENTRIES - 1);
+    const key = gpa * 4 + (core.codeSize & 4) / 2 + (one ? 1 : 0);
+    const slot = (key ^ (key >>> 15)) & (FRONT_ENTRIES - 1);
     let block = this.front[slot];
     if (block === undefined || block.key !== key || block.count === 0) {
       block = this.blocks.get(key);
-      if (block === undefined) block = this.decode(eip, linear, gpa, key);
+      if (block === undefined) block = this.decode(eip, linear, gpa, key, one ? 1 : BLOCK_INSTRUCTIONS);
       if (block.key === key) this.front[slot] = block;
     }
     if (block.epoch !== mem.epoch && !this.stillSame(block)) {
       this.drop(block);
-      block = this.decode(eip, linear, gpa, key);
+      block = this.decode(eip, linear, gpa, key, one ? 1 : BLOCK_INSTRUCTIONS);
     }
     if (block.secondPage >= 0 && Math.floor(mem.translate((linear | 0xfff) + 1, false, true, mem.user) / 4096) !== block.secondPage) {
       this.drop(block);
-      block = this.decode(eip, linear, gpa, key);
+      block = this.decode(eip, linear, gpa, key, one ? 1 : BLOCK_INSTRUCTIONS);
     }
     if (!core.codeFlat && !this.withinLimit(eip, block.length)) block = this.single(eip, linear, gpa);
     return block;
@@ -98,14 +98,14 @@ export class DecodeCache {
     return (eip >>> 0) + length - 1 <= this.core.state.limit(1);
   }
 
-  private decode(eip: number, linear: number, gpa: number, key: number): Block {
+  private decode(eip: number, linear: number, gpa: number, key: number, most: number): Block {
     if (!this.mem.memory.isRam(gpa)) return this.single(eip, linear, gpa);
     const { ram } = this.mem;
     const pageEnd = gpa - (gpa % 4096) + 4096;
     const ops: Op[] = [];
     let at = gpa;
     let boundary = false;
-    while (ops.length < BLOCK_INSTRUCTIONS && at < pageEnd && !boundary) {
+    while (ops.length < most && at < pageEnd && !boundary) {
       const ins = decode(ram, at, pageEnd - at, this.core.codeSize === 4);
       if (typeof ins === 'string') {
         if (ops.length > 0) break;

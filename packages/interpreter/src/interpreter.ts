@@ -87,7 +87,7 @@ export class Interpreter {
     core.stringBudget = STRING_CHUNK;
     try {
       const eip = core.eip;
-      block = cache.at(eip);
+      block = cache.at(eip, false);
       core.blockEip = eip;
       const { ops } = block;
       if (block.count > limit) {
@@ -128,7 +128,7 @@ export class Interpreter {
     this.instructionsExecuted++;
     const start = core.eip;
     try {
-      const block = this.cache.at(start);
+      const block = this.cache.at(start, true);
       const op = block.ops[0];
       core.blockEip = start;
       core.eip = (start + op.end) | 0;

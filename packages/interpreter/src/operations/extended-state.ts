@@ -36,7 +36,7 @@ function initialise(bytes: Uint8Array, part: Part): void {
 }
 
 /** Writes initial values where XSTATE_BV says so; afterwards all three components are valid. */
-function materialise(c: Core): Uint8Array {
+export function materialise(c: Core): Uint8Array {
   const { xsave } = c.state;
   for (const part of parts) if ((xsave[HEADER] & part) === 0) initialise(xsave, part);
   xsave[HEADER] |= 7;

@@ -13,13 +13,14 @@ import type { Builders } from './builder';
 import { data } from './data';
 import { extendedState } from './extended-state';
 import { flow } from './flow';
+import { gathers } from './gather';
 import { hostInstruction, waitInstruction } from './host';
 import { segments } from './segments';
 import { strings } from './strings';
 import { system } from './system';
 
 const builders = new Map(Object.entries<Builders[string]>({
-  ...arithmetic, ...bits, ...data, ...strings, ...segments, ...flow, ...system, ...extendedState,
+  ...arithmetic, ...bits, ...data, ...strings, ...segments, ...flow, ...system, ...extendedState, ...gathers,
   fwait: waitInstruction, wait: waitInstruction,
 }));
 

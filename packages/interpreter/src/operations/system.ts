@@ -264,6 +264,8 @@ export const system: Builders = {
   cpuid, rdtsc, rdtscp, rdmsr, wrmsr,
   rdpmc: () => () => { throw generalProtection(); },
   sysenter, sysexit,
+  // IA32_TSC_AUX is not offered and reads as zero.
+  rdpid: ins => c => { c.r32[ins.rm] = 0; },
   monitor: () => (c) => { c.mem.read8(c.linear(SegIndex.DS, c.r32[0], 1, false)); },
   mwait: () => () => undefined,
 };
