@@ -23,8 +23,14 @@ const shared = {
 
 module.exports = {
   maxWorkers: 2,
+  testTimeout: 30_000,
   projects: [
-    { ...shared, displayName: 'unit', testMatch: ['<rootDir>/packages/*/src/**/*.test.ts'], testTimeout: 30_000 },
-    { ...shared, displayName: 'whole', testMatch: ['<rootDir>/test/**/*.test.ts'], testTimeout: 240_000 },
+    { ...shared, displayName: 'unit', testMatch: ['<rootDir>/packages/*/src/**/*.test.ts'] },
+    {
+      ...shared,
+      displayName: 'whole',
+      testMatch: ['<rootDir>/test/**/*.test.ts'],
+      setupFilesAfterEnv: ['<rootDir>/test/support/whole-test-timeout.cjs'],
+    },
   ],
 };
