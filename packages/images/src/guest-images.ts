@@ -1,0 +1,168 @@
+/**
+ * The guest images of tests, benchmarks and first runs, from Debian's own packages.
+ *
+ * All is fetched and unpacked in a sibling folder first and put in place by one
+ * rename, with `images.json` inside as the proof of completeness: whoever sees the
+ * folder sees all of it. Two processes that fetch at the same time both succeed; the
+ * second one to finish throws its copy away.
+ */
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { basename, join, resolve } from 'node:path';
+import { dependencyWithPrefix, PrivateApt } from './private-apt';
+import { ImageError } from './run-tool';
+import { unpackFile } from './unpack';
+
+/** Absolute paths. */
+export interface GuestImages {
+  /** Linux bzImage without PAE: two-level paging. */
+  kernel686: string;
+  /** Linux bzImage with PAE. */
+  kernelPae: string;
+  /** A static i386 busybox. */
+  busybox: string;
+  /** Debian's text installer, netboot flavour. */
+  installerKernel: string;
+  installerInitrd: string;
+  /** memtest86+, a kernel by the Linux boot protocol. */
+  memtest: string;
+}
+
+interface Recipe {
+  package: string;
+  /** The package is a metapackage: take its dependency that starts with this. */
+  dependency?: string;
+  /** Which file of the package becomes which image; exactly one file must match. */
+  files: Partial<Record<keyof GuestImages, RegExp>>;
+}
+
+const RECIPES: Recipe[] = [
+  { package: 'linux-image-686', dependency: 'linux-image-', files: { kernel686: /^\.\/boot\/vmlinuz-[^/]+$/ } },
+  { package: 'linux-image-686-pae', dependency: 'linux-image-', files: { kernelPae: /^\.\/boot\/vmlinuz-[^/]+$/ } },
+  { package: 'busybox-static', files: { busybox: /\/bin\/busybox$/ } },
+  {
+    package: 'debian-installer-12-netboot-i386',
+    files: {
+      installerKernel: /\/text\/debian-installer\/i386\/linux$/,
+      installerInitrd: /\/text\/debian-installer\/i386\/initrd\.gz$/,
+    },
+  },
+  { package: 'memtest86+', files: { memtest: /\/boot\/memtest86\+ia32\.bin$/ } },
+];
+
+const ARCHITECTURE = 'i386';
+const STAMP = 'images.json';
+/** Part of the folder's name: a change of recipe fetches anew and leaves the old folder alone. */
+const EDITION = 'i386-v1';
+
+interface Stamp {
+  /** Package name to version, for whoever reads a test's log. */
+  packages: Record<string, string>;
+  /** Image name to file name and size in bytes. */
+  files: Record<string, { name: string; bytes: number }>;
+}
+
+/**
+ * Makes sure that the guest images lie below `cacheDir`, and returns their paths.
+ * The first call fetches about 210 MB through apt; later ones only look.
+ * @param log receives one line a step; silent when nothing needs to be done.
+ * @throws ImageError with one line that says what is missing.
+ */
+export async function ensureGuestImages(cacheDir: string, log: (line: string) => void = () => {}): Promise<GuestImages> {
+  const cache = resolve(cacheDir);
+  const final = join(cache, EDITION);
+  const present = readImages(final);
+  if (present) return present;
+
+  mkdirSync(cache, { recursive: true });
+  dropAbandoned(cache);
+  const work = join(cache, `${EDITION}.partial-${process.pid}`);
+  try {
+    fetchInto(work, log);
+    return putInPlace(work, final);
+  } catch (error) {
+    if (error instanceof ImageError) throw new ImageError(`cannot fetch the guest images: ${error.message}`);
+    throw error;
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+}
+
+function fetchInto(work: string, log: (line: string) => void): void {
+  rmSync(work, { recursive: true, force: true });
+  const images = join(work, 'images');
+  mkdirSync(images, { recursive: true });
+  const apt = new PrivateApt(join(work, 'apt'), ARCHITECTURE);
+  log(`images: reading Debian's package lists for ${ARCHITECTURE}`);
+  const problem = apt.update();
+  if (problem) log(`images: going on without some package lists: ${problem}`);
+
+  const resolved = RECIPES.map((recipe) => ({ recipe, ...resolvePackage(apt, recipe) }));
+  log(`images: downloading ${resolved.map((one) => one.name).join(', ')}`);
+  const archives = join(work, 'archives');
+  apt.download(resolved.map((one) => one.name), archives);
+
+  log('images: unpacking');
+  const stamp: Stamp = { packages: {}, files: {} };
+  for (const { recipe, name, version } of resolved) {
+    const archive = readdirSync(archives).find((file) => file.startsWith(`${name}_`));
+    if (!archive) throw new ImageError(`apt-get downloaded no ${name}`);
+    for (const [image, member] of Object.entries(recipe.files)) {
+      const target = join(images, image);
+      unpackFile(join(archives, archive), member, target);
+      stamp.files[image] = { name: basename(target), bytes: statSync(target).size };
+    }
+    stamp.packages[name] = version;
+  }
+  writeFileSync(join(images, STAMP), `${JSON.stringify(stamp, null, 2)}\n`);
+}
+
+function resolvePackage(apt: PrivateApt, recipe: Recipe): { name: string; version: string } {
+  const fields = apt.show(recipe.package);
+  if (!recipe.dependency) return { name: recipe.package, version: fields.Version };
+  const name = dependencyWithPrefix(fields.Depends ?? '', recipe.dependency);
+  if (!name) throw new ImageError(`the metapackage ${recipe.package} depends on no ${recipe.dependency}*`);
+  return { name, version: apt.show(name).Version };
+}
+
+function putInPlace(work: string, final: string): GuestImages {
+  try {
+    renameSync(join(work, 'images'), final);
+  } catch (error) {
+    // Another process was first (its copy is as good), or a damaged folder is in the way.
+    const present = readImages(final);
+    if (present) return present;
+    if (!existsSync(final)) throw error;
+    rmSync(final, { recursive: true, force: true });
+    renameSync(join(work, 'images'), final);
+  }
+  const images = readImages(final);
+  if (!images) throw new ImageError(`${final} is incomplete right after it was written`);
+  return images;
+}
+
+/** The images in a folder, or undefined unless every one is there in its full size. */
+function readImages(folder: string): GuestImages | undefined {
+  try {
+    const stamp = JSON.parse(readFileSync(join(folder, STAMP), 'utf8')) as Stamp;
+    const paths: Partial<GuestImages> = {};
+    for (const image of RECIPES.flatMap((recipe) => Object.keys(recipe.files)) as (keyof GuestImages)[]) {
+      const file = stamp.files[image];
+      const path = join(folder, file.name);
+      if (statSync(path).size !== file.bytes) return undefined;
+      paths[image] = path;
+    }
+    return paths as GuestImages;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Removes the work folders of processes that were killed. */
+function dropAbandoned(cache: string): void {
+  for (const entry of readdirSync(cache)) {
+    const pid = /\.partial-(\d+)$/.exec(entry)?.[1];
+    if (pid && Number(pid) !== process.pid && !existsSync(`/proc/${pid}`)) {
+      rmSync(join(cache, entry), { recursive: true, force: true });
+    }
+  }
+}
