@@ -17,14 +17,16 @@ import { decode, type Instruction } from '@godwit/isa';
 import type { Core } from './core';
 import { generalProtection, undefinedOpcode } from './fault';
 import { BLOCK_INSTRUCTIONS, CACHED_BLOCKS, FRONT_ENTRIES } from './limits';
-import type { Mmu } from './mmu';
+import { type Mmu, PPN_SHIFT } from './mmu';
 import { Op } from './op';
 import { handlerFor } from './operations';
 
 export interface Block {
-  /** gpa * 4 + 2 for 32-bit code + 1 for a block of one instruction only; -1 when not kept. */
+  /** gpa * 8 + mode; -1 when not kept. */
   readonly key: number;
   readonly gpa: number;
+  /** Code size in bytes (2, 4), plus 1 for a block of one instruction only. */
+  readonly mode: number;
   readonly ops: readonly Op[];
   /** Bytes. */
   readonly length: number;
@@ -61,16 +63,20 @@ export class DecodeCache {
 
   /** The block at cs:eip, decoded if need be; throws #PF, #GP or #UD. With `one` it holds a single instruction: stepping neither decodes nor compares what it will not run. */
   at(eip: number, one: boolean): Block {
-    const { core, mem } = this;
+    const { core, mem, front } = this;
     const linear = (core.codeBase + eip) | 0;
-    const gpa = mem.translate(linear, false, true, mem.user);
-    const key = gpa * 4 + (core.codeSize & 4) / 2 + (one ? 1 : 0);
-    const slot = (key ^ (key >>> 15)) & (FRONT_ENTRIES - 1);
-    let block = this.front[slot];
-    if (block === undefined || block.key !== key || block.count === 0) {
+    const entry = mem.tlb[linear >>> 12];
+    const gpa = (entry & mem.executeMask) === mem.executeMask
+      ? ((entry >>> PPN_SHIFT) * 4096) + (linear & 0xfff)
+      : mem.translate(linear, false, true, mem.user);
+    const mode = core.codeSize + (one ? 1 : 0);
+    const slot = (gpa ^ (gpa >>> 16) ^ (mode << 12)) & (FRONT_ENTRIES - 1);
+    const key = gpa * 8 + mode;
+    let block = front[slot];
+    if (block === undefined || block.gpa !== gpa || block.mode !== mode || block.count === 0) {
       block = this.blocks.get(key);
       if (block === undefined) block = this.decode(eip, linear, gpa, key, one ? 1 : BLOCK_INSTRUCTIONS);
-      if (block.key === key) this.front[slot] = block;
+      if (block.key === key) front[slot] = block;
     }
     if (block.epoch !== mem.epoch && !this.stillSame(block)) {
       this.drop(block);
@@ -116,7 +122,7 @@ export class DecodeCache {
       at += ins.length;
       boundary = isLast(ins);
     }
-    const block: Block = { key, gpa, ops, length: at - gpa, count: ops.length, secondPage: -1, bytes: ram.slice(gpa, at), epoch: this.mem.epoch };
+    const block: Block = { key, gpa, mode: key % 8, ops, length: at - gpa, count: ops.length, secondPage: -1, bytes: ram.slice(gpa, at), epoch: this.mem.epoch };
     this.insert(block);
     return block;
   }
@@ -130,7 +136,7 @@ export class DecodeCache {
     const first = 4096 - (gpa % 4096);
     const second = this.mem.translate((linear + first) | 0, false, true, this.mem.user);
     const { ops, length } = this.fetch(eip, linear, gpa, MAX_LENGTH);
-    const block: Block = { key, gpa, ops, length, count: 1, secondPage: Math.floor(second / 4096), bytes: ops[0].bytes, epoch: this.mem.epoch };
+    const block: Block = { key, gpa, mode: key % 8, ops, length, count: 1, secondPage: Math.floor(second / 4096), bytes: ops[0].bytes, epoch: this.mem.epoch };
     if (this.mem.memory.isRam(second)) this.insert(block);
     return block;
   }
@@ -138,7 +144,7 @@ export class DecodeCache {
   /** One instruction, decoded for this once: near the segment's end, or from a page that is not RAM. */
   private single(eip: number, linear: number, gpa: number): Block {
     const { ops, length } = this.fetch(eip, linear, gpa, MAX_LENGTH);
-    return { key: -1, gpa, ops, length, count: 1, secondPage: -1, bytes: ops[0].bytes, epoch: this.mem.epoch };
+    return { key: -1, gpa, mode: 0, ops, length, count: 1, secondPage: -1, bytes: ops[0].bytes, epoch: this.mem.epoch };
   }
 
   private fetch(eip: number, linear: number, gpa: number, wanted: number): { ops: Op[]; length: number } {

@@ -16,6 +16,13 @@
  *
  * The interpreter does not ask for external interrupts; the caller does,
  * between calls, and hands them in with `deliverInterrupt`.
+ *
+ * Known deviations from real processors: debug registers are kept but never
+ * match, nor does a TSS's T bit trap; PAE directory pointers are read at each
+ * walk instead of with CR3; x87 errors are always #MF, whatever CR0.NE says;
+ * the x87 environment has its protected-mode form in every mode; alignment
+ * checks cover accesses of up to four bytes; virtual-8086 mode extensions are
+ * not offered.
  */
 import { type GuestFault, stateOffset, type VcpuState } from '@godwit/cpu';
 import { Core, type InterpreterPorts } from './core';

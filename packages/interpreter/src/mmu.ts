@@ -34,7 +34,7 @@ export const enum Tlb {
   NEVER = 256,
 }
 
-const PPN_SHIFT = 9;
+export const PPN_SHIFT = 9;
 /** A dropped entry that is still on the list of filled ones: allows nothing, yet is not 0. */
 const DROPPED = 0x80000000 | 0;
 const MAX_CACHED_PPN = 1 << 23;
@@ -53,6 +53,7 @@ export class Mmu {
   /** Bits a TLB word must have for a read / write at the current privilege. */
   readMask = Tlb.RAM | Tlb.READ;
   writeMask = Tlb.RAM | Tlb.WRITE;
+  executeMask = Tlb.EXECUTE | Tlb.READ;
   user = false;
   /** CR0.AM and EFLAGS.AC at CPL 3. */
   alignmentChecked = false;
@@ -76,6 +77,7 @@ export class Mmu {
     this.alignmentChecked = alignmentChecked;
     const never = alignmentChecked ? Tlb.NEVER : 0;
     this.readMask = never | Tlb.RAM | (user ? Tlb.USER_READ : Tlb.READ);
+    this.executeMask = Tlb.EXECUTE | (user ? Tlb.USER_READ : Tlb.READ);
     this.writeMask = never | Tlb.RAM | (user ? Tlb.USER_WRITE : Tlb.WRITE);
   }
 
