@@ -120,8 +120,8 @@ export const enum ExitReason {
   /** A kick was noticed: look at interrupts, deadlines, messages. */
   Kick = 4,
   Halt = 5,
-  /** Code page written: exitAddress = gpa; blocks of that page are already unlinked. */
-  SelfModified = 6,
+  /** A supervisor instruction reached a user page: translate it anew with the window chosen at run time. */
+  UserAccess = 6,
   /** Code cache full. */
   CacheFull = 7,
   TripleFault = 8,
@@ -150,6 +150,8 @@ export const enum Callout {
   Popf = 11,
   /** sti/popf made an interrupt deliverable: eip stored. */
   Attention = 12,
+  /** verr/verw: exitArg0 = selector | write << 16, exitArg1 = eip after it. */
+  Verify = 13,
 }
 
 /** Indices into `counters` (64-bit each). */

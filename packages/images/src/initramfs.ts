@@ -50,8 +50,9 @@ export function buildInitramfs(options: InitramfsOptions): Buffer {
 
   for (const path of FOLDERS) add({ kind: 'directory', path, mode: path === 'tmp' ? 0o1777 : 0o755 });
   for (const device of DEVICES) add(device);
-  add({ kind: 'file', path: 'bin/busybox', data: busybox, mode: 0o755 });
   for (const applet of busyboxApplets(busybox)) add({ kind: 'link', path: `bin/${applet}`, target: 'busybox' });
+  // After the links: one of the applets is called busybox too.
+  add({ kind: 'file', path: 'bin/busybox', data: busybox, mode: 0o755 });
   for (const file of [...TEXT_FILES, ...(options.files ?? [])]) addFile(entries, file);
 
   return gzipSync(writeCpio([...entries.values()]), { level: options.compression ?? 6 });

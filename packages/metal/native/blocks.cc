@@ -8,9 +8,8 @@
 // flags touched. Each window has its own table, which is what makes a user
 // block unreachable from another address space.
 //
-// A direct jump is patched to go straight to its target (a link). Links within
-// one page need no bookkeeping, since a page's blocks die together; links over
-// a page border exist only in the supervisor window and are undone when their
+// A direct jump is patched to go straight to its target (a link); links over a
+// page border exist only in the supervisor window. All are undone when their
 // target goes.
 #include "vm.h"
 
@@ -90,7 +89,7 @@ void unlinkPageBlocks(Vm *vm, u32 gpaPage, u32 linearPage) {
     if (vm->blocks[n].eip >> 12 == linearPage) unlinkBlock(vm, vm->blocks[n]);
 }
 
-static void killBlock(Vm *vm, u32 n) {
+void killBlock(Vm *vm, u32 n) {
   Block &b = vm->blocks[n];
   if (!b.valid) return;
   b.valid = 0;

@@ -140,6 +140,7 @@ extern "C" __attribute__((naked, used)) void godwit_asm() {
   CALLOUT rdtsc
   CALLOUT popf
   CALLOUT attention
+  CALLOUT verify
   CALLOUT fault_deliver
   .globl godwit_asm_end
   godwit_asm_end:
@@ -155,7 +156,7 @@ extern "C" __attribute__((naked, used)) void godwit_asm() {
 
 #define DECLARE(n) extern "C" char godwit_callout_##n[];
 DECLARE(miss) DECLARE(chain) DECLARE(interpret) DECLARE(int) DECLARE(iret) DECLARE(sysenter) DECLARE(sysexit)
-DECLARE(load_segment) DECLARE(write_cr3) DECLARE(invlpg) DECLARE(rdtsc) DECLARE(popf) DECLARE(attention)
+DECLARE(load_segment) DECLARE(write_cr3) DECLARE(invlpg) DECLARE(rdtsc) DECLARE(popf) DECLARE(attention) DECLARE(verify)
 #undef DECLARE
 
 void fillCallouts(State *s) {
@@ -163,7 +164,7 @@ void fillCallouts(State *s) {
       godwit_callout_miss,     godwit_callout_chain,   godwit_callout_interpret,    godwit_callout_int,
       godwit_callout_iret,     godwit_callout_sysenter, godwit_callout_sysexit,     godwit_callout_load_segment,
       godwit_callout_write_cr3, godwit_callout_invlpg, godwit_callout_rdtsc,        godwit_callout_popf,
-      godwit_callout_attention,
+      godwit_callout_attention, godwit_callout_verify,
   };
   for (u32 i = 0; i < kCalloutCount; i++) s->callout[i] = (u64)table[i];
 }

@@ -136,6 +136,12 @@ static bool handleFault(Vm *vm, int signal, siginfo_t *info, greg_t *regs) {
     s->counters[cFaultInterpret]++;
     return exitWith(kInterpret);
   }
+  if (window == 0 && !user && w.user && (s->cr0 & kCr0PG) && vm->userWindow && !(vm->kernelQuadrants >> (linear >> 30) & 1) &&
+      isRam(vm, w.gpaPage)) {
+    // A supervisor access to the user's memory: TypeScript translates this instruction anew, to go through the user's window.
+    killBlock(vm, (u32)(block - vm->blocks));
+    return exitWith(kUserAccess);
+  }
   if (write && isRam(vm, w.gpaPage) && vm->watched[w.gpaPage] &&
       (block->gpaPage == w.gpaPage || block->gpaPage2 == w.gpaPage)) {
     s->counters[cFaultInterpret]++;

@@ -189,9 +189,7 @@ HANDLER(chain) {
       *rel += kStubTable;  // may not be linked: go through the block table from now on
       return resume(vm);
     }
-    if (samePage) {
-      *rel = to.hostStart - (site + 4);
-    } else if (vm->linkCount + 1 < kMaxLinks) {
+    if (vm->linkCount + 1 < kMaxLinks) {
       const u32 l = ++vm->linkCount;
       vm->links[l] = {site, *rel, to.links};
       to.links = l;
@@ -329,6 +327,27 @@ HANDLER(load_segment) {
   }
   s->eip = next;
   if (pop) s->gpr[ESP] += 4;
+  return resume(vm);
+}
+
+// SDM 2B, VERR/VERW. Linux runs verw on every return to user mode.
+HANDLER(verify) {
+  BEGIN;
+  const u32 selector = s->exitArg0 & 0xFFFF, next = s->exitArg1;
+  const bool write = s->exitArg0 >> 16 & 1;
+  s->exitArg0 = 0;
+  bool ok = false;
+  if (selector & 4) return leave(s, kInterpret);
+  if ((selector & ~3u) != 0 && (selector | 7) <= s->gdtrLimit) {
+    Descriptor d;
+    if (!readDescriptor(vm, selector, &d)) return leave(s, kInterpret);
+    const u32 access = d.hi >> 8 & 0xFF, dpl = access >> 5 & 3, rpl = selector & 3;
+    const bool code = access & 8, conforming = (access & 0xC) == 0xC;
+    ok = (access & 0x10) && (conforming || dpl >= (s->cpl > rpl ? s->cpl : rpl));
+    ok = ok && (write ? !code && (access & 2) : !code || (access & 2));
+  }
+  s->eflags = ok ? s->eflags | 0x40 : s->eflags & ~0x40u;
+  s->eip = next;
   return resume(vm);
 }
 

@@ -71,13 +71,13 @@ constexpr FieldInfo kStateFields[] = {
 #undef F
 
 enum ExitReason : u32 {
-  kNone, kMiss, kInterpret, kException, kKick, kHalt, kSelfModified, kCacheFull, kTripleFault
+  kNone, kMiss, kInterpret, kException, kKick, kHalt, kUserAccess, kCacheFull, kTripleFault
 };
 
 enum Callout {
   kCalloutMiss, kCalloutChain, kCalloutInterpret, kCalloutInt, kCalloutIret, kCalloutSysenter,
   kCalloutSysexit, kCalloutLoadSegment, kCalloutWriteCr3, kCalloutInvlpg, kCalloutRdtsc,
-  kCalloutPopf, kCalloutAttention, kCalloutCount
+  kCalloutPopf, kCalloutAttention, kCalloutVerify, kCalloutCount
 };
 
 enum Counter {

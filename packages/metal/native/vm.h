@@ -161,6 +161,7 @@ void rawMap(Vm *vm, u8 *at, u64 bytes, u64 offset, bool writable, bool populate)
 u32 installBlock(Vm *vm);
 u32 findBlock(Vm *vm, u32 eip, u32 mode);  // index + 1, or 0
 void invalidatePage(Vm *vm, u32 gpaPage);
+void killBlock(Vm *vm, u32 n);
 void invalidateAllBlocks(Vm *vm);
 void clearTablePage(Vm *vm, u32 window, u32 linearPage);
 void unlinkPageBlocks(Vm *vm, u32 gpaPage, u32 linearPage);

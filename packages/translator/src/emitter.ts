@@ -1,4 +1,4 @@
-import { stateOffset } from '@godwit/cpu';
+import { QUADRANT_INDEX_OFFSET, stateOffset } from '@godwit/cpu';
 
 /**
  * Appends x86-64 machine code to a byte array. Only the encodings that
@@ -9,6 +9,8 @@ export const HOST = { ESP: 12, CODE: 13, TABLE: 14, STATE: 15, R8: 8, R9: 9, R10
 
 export class Emitter {
   pos = 0;
+  /** The instruction being translated is a supervisor's that reaches user memory. */
+  userAccess = false;
   constructor(readonly bytes: Uint8Array) {}
 
   u8(...values: number[]): void {
@@ -97,6 +99,14 @@ export class Emitter {
       this.u8(0x45, 0x8d, 0xa4, 0x24);
       this.u32(displacement);
     }
+  }
+
+  /** r9 = top address byte → r9 = base of the window for that quadrant. */
+  loadQuadrantBase(): void {
+    this.u8(0x47, 0x0f, 0xb6, 0x8c, 0x0f); // movzx r9d, byte [r15 + r9 + quadrant index table]
+    this.u32(QUADRANT_INDEX_OFFSET);
+    this.u8(0x4f, 0x8b, 0x8c, 0xcf); // mov r9, [r15 + r9*8 + quadrantBase]
+    this.u32(stateOffset.quadrantBase);
   }
 
   /** Poll: a load that faults once the vCPU has been kicked (mov r8d, [r14 - 8]). */

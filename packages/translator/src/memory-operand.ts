@@ -13,6 +13,8 @@ export interface HostAddress {
   displacement: number;
   /** False for lea: no gs prefix. */
   window: boolean;
+  /** base + index is a full host address already. */
+  absolute?: boolean;
 }
 
 const hostOf = (guest: number): number => (guest === 4 ? HOST.ESP : guest);
@@ -39,7 +41,8 @@ export function hostAddress(e: Emitter, ins: Instruction, stackBias = 0, ignoreS
   } else if (ins.addressSize === 2) {
     address.displacement &= 0xffff;
   }
-  if (ignoreSegment || (ins.memorySegment !== Seg.FS && ins.memorySegment !== Seg.GS)) return address;
+  if (ignoreSegment) return address;
+  if (ins.memorySegment !== Seg.FS && ins.memorySegment !== Seg.GS) return e.userAccess ? chooseWindow(e, address) : address;
   // The base cell is reached through a pointer: an unusable segment's pointer leads to a page that faults.
   if (address.index >= 0) {
     emitLea(e, HOST.R8, address);
@@ -57,6 +60,19 @@ export function hostAddress(e: Emitter, ins: Instruction, stackBias = 0, ignoreS
   return address;
 }
 
+/**
+ * A supervisor instruction known to reach user memory (a copy to or from user
+ * space): the address decides the window at run time, without flags.
+ */
+function chooseWindow(e: Emitter, address: HostAddress): HostAddress {
+  emitLea(e, HOST.R8, address);
+  e.u8(0x45, 0x89, 0xc1); //       mov r9d, r8d
+  e.u8(0x41, 0x0f, 0xc9); //       bswap r9d
+  e.u8(0x45, 0x0f, 0xb6, 0xc9); // movzx r9d, r9b
+  e.loadQuadrantBase();
+  return { base: HOST.R8, index: HOST.R9, scale: 1, displacement: 0, window: false, absolute: true };
+}
+
 function emitLea(e: Emitter, reg: number, address: HostAddress): void {
   const plain = { ...address, window: false };
   emitAddressPrefixes(e, plain);
@@ -67,6 +83,7 @@ function emitLea(e: Emitter, reg: number, address: HostAddress): void {
 }
 
 export function emitAddressPrefixes(e: Emitter, address: HostAddress): void {
+  if (address.absolute) return;
   if (address.window) e.u8(0x65);
   e.u8(0x67);
 }

@@ -1,5 +1,5 @@
 import { Prefix, Seg } from '@godwit/isa';
-import { stateOffset, QUADRANT_INDEX_OFFSET } from '@godwit/cpu';
+import { stateOffset } from '@godwit/cpu';
 import { type Context, type Handler, isUser } from './context';
 import { type Emitter, HOST } from './emitter';
 
@@ -22,10 +22,7 @@ function rebase(c: Context, reg: number): void {
     e.loadState64(HOST.R9, stateOffset.windowBase);
   } else {
     topByte(e, reg);
-    e.u8(0x47, 0x0f, 0xb6, 0x8c, 0x0f); // movzx r9d, byte [r15 + r9 + quadrant index table]
-    e.u32(QUADRANT_INDEX_OFFSET);
-    e.u8(0x4f, 0x8b, 0x8c, 0xcf); // mov r9, [r15 + r9*8 + quadrantBase]
-    e.u32(stateOffset.quadrantBase);
+    e.loadQuadrantBase();
   }
   e.u8(0x4a, 0x8d, 0x04 | (reg << 3), 0x08 | reg); // lea reg, [reg + r9]
 }

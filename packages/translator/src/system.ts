@@ -73,6 +73,19 @@ const xsaveFamily: Handler = (c: Context) => {
   return 'next';
 };
 
+const verify = (write: number): Handler => (c) => {
+  const { e, ins } = c;
+  if (ins.hasMemory) emitAccess(e, [0x0f, 0xb7], HOST.R8, hostAddress(e, ins));
+  else {
+    const rm = hostOf(ins.rm);
+    e.u8(0x44 | (rm >> 3), 0x0f, 0xb7, 0xc0 | (rm & 7)); // movzx r8d, reg16
+  }
+  if (write) e.add(HOST.R8, HOST.R8, 1 << 16);
+  e.storeState(stateOffset.exitArg0, HOST.R8);
+  emitCallout(e, Callout.Verify, c.eip, c.nextEip);
+  return 'end';
+};
+
 export const systemHandlers: Record<string, Handler> = {
-  movfromcr, movtocr, invlpg, rdtsc, fxsave: fx, fxrstor: fx, xsave: xsaveFamily, xsaveopt: xsaveFamily, xrstor: xsaveFamily,
+  movfromcr, movtocr, invlpg, rdtsc, verr: verify(0), verw: verify(1), fxsave: fx, fxrstor: fx, xsave: xsaveFamily, xsaveopt: xsaveFamily, xrstor: xsaveFamily,
 };

@@ -45,6 +45,8 @@ export interface TranslateRequest {
   hostStart: number;
   /** Where in `meta` (u16 index) the map goes. */
   mapStart: number;
+  /** True for a supervisor instruction at this eip that was seen to reach user memory. */
+  reachesUser(eip: number): boolean;
 }
 
 export interface TranslateResult {
@@ -118,7 +120,9 @@ export class Translator {
       const afterSti = c.shadow;
       c.shadow = false;
       const at = e.pos;
+      e.userAccess = (request.mode & Mode.User) === 0 && ins.hasMemory && request.reachesUser(c.eip);
       outcome = this.emitInstruction(c);
+      e.userAccess = false;
       if (outcome === 'interpret') {
         e.pos = at;
         emitInterpret(e, c.eip);
@@ -213,7 +217,7 @@ const selfHandlers: Record<string, (c: Context) => Outcome> = {
 
 /** Callouts end a block as jumps do: control comes back through the block table. */
 const enders = new Set([
-  'jmp', 'call', 'ret', 'int', 'iret', 'sysenter', 'sysexit', 'popf', 'popseg', 'movtoseg', 'movtocr', 'invlpg', 'rdtsc',
+  'jmp', 'call', 'ret', 'int', 'iret', 'sysenter', 'sysexit', 'popf', 'popseg', 'movtoseg', 'movtocr', 'invlpg', 'rdtsc', 'verr', 'verw',
   'callf', 'jmpf', 'retf', 'int3', 'int1', 'hlt',
 ]);
 

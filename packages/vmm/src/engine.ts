@@ -1,6 +1,7 @@
 import {
   Counter, ExitReason, featureAllowed, GuestCpuid, SegIndex, stateOffset, VcpuState, XSAVE_OFFSET,
 } from '@godwit/cpu';
+import { decode } from '@godwit/isa';
 import { Interpreter, StepResult } from '@godwit/interpreter';
 import { type BootState, loadLinux, Machine } from '@godwit/machine';
 import { type Buffers, loadNative, Mailbox, type Native } from '@godwit/metal';
@@ -35,7 +36,7 @@ export interface EnginePorts {
   nowMs(): number;
 }
 
-const exitNames = ['none', 'miss', 'interpret', 'exception', 'kick', 'halt', 'selfModified', 'cacheFull', 'tripleFault'];
+const exitNames = ['none', 'miss', 'interpret', 'exception', 'kick', 'halt', 'userAccess', 'cacheFull', 'tripleFault'];
 
 export class Engine {
   readonly native: Native;
@@ -58,6 +59,7 @@ export class Engine {
   private readonly traced: Set<string>;
   private readonly mailbox: Uint32Array;
   private writtenSeen = 0;
+  private readonly mnemonics: Record<string, number> = {};
 
   constructor(private readonly config: VmConfig, private readonly ports: EnginePorts) {
     this.native = loadNative();
@@ -163,7 +165,7 @@ export class Engine {
       interruptsDelivered: this.interruptsDelivered,
       exits,
       native,
-      interpretedMnemonics: {},
+      interpretedMnemonics: this.mnemonics,
       featuresUsed: [...this.featuresUsed].sort(),
     };
   }
@@ -187,6 +189,10 @@ export class Engine {
     else this.stepOne();
   }
 
+  userAccess(): void {
+    this.blocks.noteUserAccess(this.state.eip);
+  }
+
   exception(): void {
     const s = this.state;
     const vector = s.get('exitVector');
@@ -197,9 +203,19 @@ export class Engine {
   private stepOne(): void {
     const eip = this.state.eip;
     if (this.traced.has('interpret')) this.ports.trace(`interpret ${eip.toString(16)}`);
+    if (this.traced.has('exits')) this.countMnemonic(eip);
     this.forgetWrittenCode();
     this.watchCode(eip);
     this.afterInterpreter(this.interpreter.step());
+  }
+
+  /** For `--trace exits`: which instructions are left to the interpreter. */
+  private countMnemonic(eip: number): void {
+    const gpa = this.interpreter.translateLinear((eip + this.state.base(SegIndex.CS)) >>> 0, 'execute', this.state.cpl === 3);
+    if (typeof gpa !== 'number' || !this.memory.isRam(gpa)) return;
+    const ins = decode(this.memory.ram, gpa, 15, true);
+    const name = typeof ins === 'string' ? ins : `${ins.row.mnemonic}${ins.hasMemory ? ' mem' : ''}`;
+    this.mnemonics[name] = (this.mnemonics[name] ?? 0) + 1;
   }
 
   private interpretStretch(): void {
@@ -323,6 +339,7 @@ const exitHandlers: Record<number, (e: Engine) => void> = {
   [ExitReason.Miss]: (e) => e.miss(),
   [ExitReason.Interpret]: (e) => e.interpret(),
   [ExitReason.Exception]: (e) => e.exception(),
+  [ExitReason.UserAccess]: (e) => e.userAccess(),
   [ExitReason.Kick]: () => {},
   [ExitReason.Halt]: () => {},
 };

@@ -22,6 +22,8 @@ export class BlockTranslator {
   nanoseconds = 0;
   flushes = 0;
   private mapCursor = 0;
+  /** Guest-physical addresses of supervisor instructions that reach user memory. */
+  private readonly userAccesses = new Set<number>();
   private readonly mailbox: Uint32Array;
   private readonly crossing = new Uint8Array(64);
 
@@ -34,6 +36,11 @@ export class BlockTranslator {
     private readonly fetchAddress: FetchAddress,
   ) {
     this.mailbox = new Uint32Array(buffers.mailbox);
+  }
+
+  noteUserAccess(eip: number): void {
+    const gpa = this.fetchAddress(eip);
+    if (gpa >= 0) this.userAccesses.add(gpa);
   }
 
   /** False: there is nothing to translate at eip (the interpreter shall raise the fault). */
@@ -50,6 +57,7 @@ export class BlockTranslator {
     const request = {
       eip, mode, guest: this.memory.ram, offset: gpa, available: PAGE - (gpa & (PAGE - 1)),
       crossing: false, hostStart, mapStart: this.mapCursor >> 1,
+      reachesUser: (at: number) => this.userAccesses.has(gpa + at - eip),
     };
     let gpaPage2 = NO_PAGE;
     let result = this.translator.translate(request);
