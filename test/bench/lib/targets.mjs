@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { guestMemoryMiB } from './limits.mjs';
 import { cache, root } from './paths.mjs';
 
-const append = 'console=ttyS0';
+const append = 'console=ttyS0 quiet';
 
 export function godwitCommand({ kernel, initrd }) {
   const statsFile = join(cache, 'stats.json');
