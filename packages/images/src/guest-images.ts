@@ -10,7 +10,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, s
 import { basename, join, resolve } from 'node:path';
 import { dependencyWithPrefix, PrivateApt } from './private-apt';
 import { ImageError } from './run-tool';
-import { unpackFile } from './unpack';
+import { unpackFiles } from './unpack';
 
 /** Absolute paths. */
 export interface GuestImages {
@@ -31,22 +31,21 @@ interface Recipe {
   package: string;
   /** The package is a metapackage: take its dependency that starts with this. */
   dependency?: string;
-  /** Which file of the package becomes which image; exactly one file must match. */
-  files: Partial<Record<keyof GuestImages, RegExp>>;
+  /** Which file of the package becomes which image: patterns of unpackFiles. */
+  files: Partial<Record<keyof GuestImages, string>>;
 }
 
+const INSTALLER = './usr/lib/debian-installer/images/12/i386/text/debian-installer/i386';
+
 const RECIPES: Recipe[] = [
-  { package: 'linux-image-686', dependency: 'linux-image-', files: { kernel686: /^\.\/boot\/vmlinuz-[^/]+$/ } },
-  { package: 'linux-image-686-pae', dependency: 'linux-image-', files: { kernelPae: /^\.\/boot\/vmlinuz-[^/]+$/ } },
-  { package: 'busybox-static', files: { busybox: /\/bin\/busybox$/ } },
+  { package: 'linux-image-686', dependency: 'linux-image-', files: { kernel686: './boot/vmlinuz-*' } },
+  { package: 'linux-image-686-pae', dependency: 'linux-image-', files: { kernelPae: './boot/vmlinuz-*' } },
+  { package: 'busybox-static', files: { busybox: '*/bin/busybox' } },
   {
     package: 'debian-installer-12-netboot-i386',
-    files: {
-      installerKernel: /\/text\/debian-installer\/i386\/linux$/,
-      installerInitrd: /\/text\/debian-installer\/i386\/initrd\.gz$/,
-    },
+    files: { installerKernel: `${INSTALLER}/linux`, installerInitrd: `${INSTALLER}/initrd.gz` },
   },
-  { package: 'memtest86+', files: { memtest: /\/boot\/memtest86\+ia32\.bin$/ } },
+  { package: 'memtest86+', files: { memtest: './boot/memtest86+ia32.bin' } },
 ];
 
 const ARCHITECTURE = 'i386';
@@ -106,10 +105,10 @@ function fetchInto(work: string, log: (line: string) => void): void {
   for (const { recipe, name, version } of resolved) {
     const archive = readdirSync(archives).find((file) => file.startsWith(`${name}_`));
     if (!archive) throw new ImageError(`apt-get downloaded no ${name}`);
-    for (const [image, member] of Object.entries(recipe.files)) {
-      const target = join(images, image);
-      unpackFile(join(archives, archive), member, target);
-      stamp.files[image] = { name: basename(target), bytes: statSync(target).size };
+    const wanted = Object.entries(recipe.files).map(([image, pattern]) => ({ pattern, target: join(images, image) }));
+    unpackFiles(join(archives, archive), wanted);
+    for (const { target } of wanted) {
+      stamp.files[basename(target)] = { name: basename(target), bytes: statSync(target).size };
     }
     stamp.packages[name] = version;
   }

@@ -21,7 +21,7 @@ export class PrivateApt {
   private updateProblem = '';
 
   constructor(
-    private readonly root: string,
+    root: string,
     readonly architecture: string,
   ) {
     for (const folder of ['state/lists/partial', 'cache/archives/partial']) {

@@ -1,43 +1,46 @@
 /**
- * Takes one file out of a Debian package. A kernel package holds some 300 MB of
- * modules beside the one file wanted, so the archive is not unpacked as a whole.
+ * Takes single files out of a Debian package. A kernel package holds some 300 MB of
+ * modules beside the one file wanted, so it is not unpacked as a whole; decompressing
+ * is what takes the time, so all wanted files are written in one pass.
  */
 import { spawnSync } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
-import { basename } from 'node:path';
+import { mkdirSync, readdirSync, renameSync, statSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { TOOL_TIMEOUT_MS } from './limits';
-import { ImageError, runTool } from './run-tool';
+import { ImageError } from './run-tool';
 
-/** Writes the only member of `archive` whose path matches `member` to `target`. */
-export function unpackFile(archive: string, member: RegExp, target: string): void {
-  const path = onlyMatch(listFiles(archive), member, archive);
-  const output = openSync(target, 'w', 0o644);
-  try {
-    // pipefail: a damaged archive must not pass for a short file.
-    const script = 'set -o pipefail; dpkg-deb --fsys-tarfile "$1" | tar --extract --to-stdout "$2"';
-    const run = spawnSync('bash', ['-c', script, 'unpack', archive, path], {
-      stdio: ['ignore', output, 'pipe'],
-      encoding: 'utf8',
-      timeout: TOOL_TIMEOUT_MS,
-    });
-    if (run.status !== 0) {
-      throw new ImageError(`cannot unpack ${path} from ${basename(archive)}: ${run.error?.message ?? run.stderr.trim()}`);
+export interface WantedFile {
+  /** Path in the package, as `./boot/vmlinuz-*`; `*` stands for anything. Exactly one file must match. */
+  pattern: string;
+  target: string;
+}
+
+/** pipefail: a damaged archive must not pass for a shorter one. */
+const SCRIPT = 'set -o pipefail; dpkg-deb --fsys-tarfile "$0" | tar --extract --wildcards --directory "$1" "${@:2}"';
+
+export function unpackFiles(archive: string, wanted: readonly WantedFile[]): void {
+  const scratch = `${archive}.unpacked`;
+  mkdirSync(scratch);
+  const patterns = wanted.map((file) => file.pattern);
+  const run = spawnSync('bash', ['-c', SCRIPT, archive, scratch, ...patterns], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    encoding: 'utf8',
+    timeout: TOOL_TIMEOUT_MS,
+  });
+  if (run.status !== 0) {
+    const reason = run.error?.message ?? run.stderr.trim().split('\n')[0];
+    throw new ImageError(`cannot unpack ${basename(archive)}: ${reason}`);
+  }
+  const paths = readdirSync(scratch, { recursive: true, encoding: 'utf8' });
+  for (const { pattern, target } of wanted) {
+    const matches = paths.filter((path) => matcher(pattern).test(`./${path}`) && statSync(join(scratch, path)).isFile());
+    if (matches.length !== 1) {
+      throw new ImageError(`${basename(archive)} holds ${matches.length} files like ${pattern}, and not exactly one`);
     }
-  } finally {
-    closeSync(output);
+    renameSync(join(scratch, matches[0]), target);
   }
 }
 
-/** Paths of the regular files, as `./boot/vmlinuz-…`. */
-function listFiles(archive: string): string[] {
-  return runTool('dpkg-deb', ['--contents', archive])
-    .split('\n')
-    .filter((line) => line.startsWith('-'))
-    .map((line) => line.split(/\s+/).slice(5).join(' '));
-}
-
-function onlyMatch(paths: string[], member: RegExp, archive: string): string {
-  const matches = paths.filter((path) => member.test(path));
-  if (matches.length === 1) return matches[0];
-  throw new ImageError(`${basename(archive)} holds ${matches.length} files like ${member.source}, and not exactly one`);
+function matcher(pattern: string): RegExp {
+  return new RegExp(`^${pattern.split('*').map((text) => text.replace(/[.+?^${}()|[\]\\]/g, '\\$&')).join('.*')}$`);
 }

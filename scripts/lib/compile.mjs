@@ -1,0 +1,19 @@
+/**
+ * The native layer by node-gyp, then TypeScript by project references. Both look at
+ * what changed: nothing to do takes a second or two.
+ */
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { root, runNode, tool } from './run.mjs';
+
+export function compileNative() {
+  runNode(join(root, 'packages/metal/build-native.cjs'), []);
+}
+
+export function compileTypeScript() {
+  // Programs of test/ that are built, not run by jest, have a tsconfig.json of their own.
+  const programs = readdirSync(join(root, 'test'))
+    .map((name) => join('test', name))
+    .filter((folder) => existsSync(join(root, folder, 'tsconfig.json')));
+  runNode(tool.tsc, ['-b', '.', ...programs]);
+}
