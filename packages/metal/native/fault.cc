@@ -70,8 +70,7 @@ static bool handleFault(Vm *vm, int signal, siginfo_t *info, greg_t *regs) {
   // xsave and its kin run with eax and edx cut down (translator/src/system.ts): the guest's are in r10 and r11.
   const auto undoXsave = [&]() {
     const u8 *at = (const u8 *)rip;
-    if (at[0] != 0x65 || at[1] != 0x67) return;
-    at += 2;
+    if (at[0] == 0x65 && at[1] == 0x67) at += 2;
     if ((*at & 0xF0) == 0x40) at++;
     if (at[0] != 0x0F || at[1] != 0xAE || at[2] >= 0xC0) return;
     const u32 digit = at[2] >> 3 & 7;
@@ -131,8 +130,9 @@ static bool handleFault(Vm *vm, int signal, siginfo_t *info, greg_t *regs) {
     return true;
   }
   if (window && !user && (!w.user || (write && !w.rawWritable))) {
-    // A supervisor page seen through the user window: this quadrant is not purely the user's.
-    if (!w.user) vm->kernelQuadrants |= 1u << (linear >> 30);
+    // A supervisor page where user pages were expected. Linux patches its text through such a mapping now and
+    // then; a kernel that lives in this quadrant (a 2 GiB split) does it all the time, and then the quadrant is its own.
+    if (!w.user && ++vm->quadrantMisses[linear >> 30] > kQuadrantMissLimit) vm->kernelQuadrants |= 1u << (linear >> 30);
     s->counters[cFaultInterpret]++;
     return exitWith(kInterpret);
   }

@@ -23,6 +23,7 @@ constexpr u32 kMaxRmap = 1u << 22;
 constexpr u32 kMaxRuns = 4096;
 constexpr u32 kMaxLinks = 1u << 20;
 constexpr u32 kMaxMappedPages = 50000;  // below vm.max_map_count (65,530): scattered pages cost one mapping each
+constexpr u32 kQuadrantMissLimit = 100000;  // supervisor pages met in a user quadrant before it counts as the kernel's
 constexpr u32 kSelfModifyLimit = 64;    // writes into translated code of one page before it is interpreted
 
 // Mailbox words beyond installBlock's arguments.
@@ -101,6 +102,7 @@ struct Vm {
   Window windows[kWindows];
   u32 userWindow;
   u32 kernelQuadrants;
+  u32 quadrantMisses[4];
   Block *blocks;
   u32 blockCount;
   u32 *blockHash, *pageBlocks;

@@ -58,8 +58,11 @@ const xsaveFamily: Handler = (c: Context) => {
   if (ins.memorySegment === Seg.FS || ins.memorySegment === Seg.GS) return 'interpret';
   const address = hostAddress(e, ins);
   // The address may be in eax or edx: settle it first.
-  e.u8(0x67, 0x44 | addressRex(address), 0x8d);
-  emitModrm(e, HOST.R8, address);
+  if (address.absolute) e.u8(0x4f, 0x8d, 0x04, 0x08); // lea r8, [r8 + r9]
+  else {
+    e.u8(0x67, 0x44 | addressRex(address), 0x8d); // lea r8d, [...]
+    emitModrm(e, HOST.R8, address);
+  }
   e.move(HOST.R10, 0);
   e.move(11, 2);
   e.u8(0xc4, 0x42, 0x7a, 0xf5, 0x8f); // pext r9d, eax, [r15 + xcr0]
@@ -67,7 +70,9 @@ const xsaveFamily: Handler = (c: Context) => {
   e.u8(0xc4, 0xc2, 0x33, 0xf5, 0x87); // pdep eax, r9d, [r15 + xcr0]
   e.u32(stateOffset.xcr0);
   e.moveImm(2, 0);
-  emitAccess(e, [0x0f, 0xae], ins.row.digit, { base: HOST.R8, index: -1, scale: 1, displacement: 0, window: true });
+  emitAccess(e, [0x0f, 0xae], ins.row.digit, {
+    base: HOST.R8, index: -1, scale: 1, displacement: 0, window: true, absolute: address.absolute,
+  });
   e.move(0, HOST.R10);
   e.move(2, 11);
   return 'next';

@@ -8,6 +8,7 @@ import { type Buffers, loadNative, Mailbox, type Native } from '@godwit/metal';
 import { Translator } from '@godwit/translator';
 import type { EngineStats, Outcome, VmConfig } from './config';
 import { GuestMemory } from './guest-memory';
+import { loadRaw } from './raw-image';
 import {
   CODE_CACHE_BYTES, INTERPRET_BURST, MAX_SLEEP_NS, SELF_MODIFY_DECAY_BURSTS, SELF_MODIFY_LIMIT,
 } from './limits';
@@ -190,7 +191,7 @@ export class Engine {
   }
 
   userAccess(): void {
-    this.blocks.noteUserAccess(this.state.eip);
+    if (!this.blocks.noteUserAccess(this.state.eip)) this.stepOne();
   }
 
   exception(): void {
@@ -325,9 +326,9 @@ export class Engine {
   // --- power on ----------------------------------------------------------------------
 
   private powerOn(): void {
-    const boot = loadLinux(this.memory, {
-      kernel: this.config.kernel, initrd: this.config.initrd, commandLine: this.config.commandLine, memoryBytes: this.config.memoryBytes,
-    });
+    const { raw, kernel, initrd, commandLine, memoryBytes } = this.config;
+    if (!raw && !kernel) throw new Error('a VM needs a kernel or a raw image');
+    const boot = raw ? loadRaw(this.memory, raw) : loadLinux(this.memory, { kernel: kernel as Uint8Array, initrd, commandLine, memoryBytes });
     resetState(this.state);
     enterAt(this.state, boot);
     this.noticeModeChange();

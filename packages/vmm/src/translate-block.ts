@@ -38,9 +38,12 @@ export class BlockTranslator {
     this.mailbox = new Uint32Array(buffers.mailbox);
   }
 
-  noteUserAccess(eip: number): void {
+  /** False: this instruction was noted before and still went through the supervisor's window. */
+  noteUserAccess(eip: number): boolean {
     const gpa = this.fetchAddress(eip);
-    if (gpa >= 0) this.userAccesses.add(gpa);
+    if (gpa < 0 || this.userAccesses.has(gpa)) return false;
+    this.userAccesses.add(gpa);
+    return true;
   }
 
   /** False: there is nothing to translate at eip (the interpreter shall raise the fault). */
