@@ -9,11 +9,12 @@ import { performance } from 'node:perf_hooks';
 import { bootMarker, endMarker } from './initramfs.mjs';
 import { powerOffMs } from './limits.mjs';
 import { readLines, RowReader } from './lines.mjs';
+import { processCpuMs } from './cpu-time.mjs';
 import { processMemory } from './memory.mjs';
 
 const TAIL_LINES = 12;
 
-/** → { rows, problems, bootMs, clocksource, memory, stats } */
+/** → { rows, problems, bootMs, bootCpuMs, clocksource, memory, stats } */
 export async function bootGuest({ command, args, statsFile }, { workloads, options }) {
   if (statsFile) rmSync(statsFile, { force: true });
   const reader = new RowReader();
@@ -21,13 +22,16 @@ export async function bootGuest({ command, args, statsFile }, { workloads, optio
   const boot = { problems: [] };
   const started = performance.now();
   const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const cpu = () => processCpuMs(child.pid);
   const watchdog = silenceWatchdog(child, options.timeoutSeconds * 1000, boot);
   readLines(child.stdout, (line, at) => {
     watchdog.feed();
     keep(tail, line);
-    reader.line(line, at);
-    if (line.includes(bootMarker)) boot.bootMs ??= at - started;
-    else if (line.startsWith('bench: clocksource ')) boot.clocksource = line.slice(19);
+    reader.line(line, at, cpu);
+    if (line.includes(bootMarker) && boot.bootMs === undefined) {
+      boot.bootMs = at - started;
+      boot.bootCpuMs = cpu();
+    } else if (line.startsWith('bench: clocksource ')) boot.clocksource = line.slice(19);
     else if (line.includes(endMarker)) {
       boot.memory = processMemory(child.pid);
       watchdog.feed(powerOffMs);

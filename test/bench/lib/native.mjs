@@ -11,6 +11,6 @@ export function runNative(binary, workloads, { scale, timeoutSeconds }) {
     for (const line of (run.stdout ?? '').split('\n')) reader.line(line);
   }
   // The clock that the process itself read is the host's own; there is no second one.
-  const rows = Object.fromEntries(Object.entries(reader.rows).map(([name, row]) => [name, { ...row, hostMs: row.guestMs }]));
+  const rows = Object.fromEntries(Object.entries(reader.rows).map(([name, row]) => [name, { ...row, hostMs: row.guestMs, cpuMs: row.guestCpuMs }]));
   return { rows, problems };
 }

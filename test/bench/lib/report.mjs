@@ -18,7 +18,7 @@ export function formatReport(summary) {
   const lines = groups.flatMap((group) => [`${group}`, ...summary.rows.filter((row) => row.group === group), meanRow(`mean ${group}`, summary.means.groups[group]), '']);
   lines.push(meanRow('mean of user code', summary.means.groups.user), summary.boot);
   const parts = [
-    `Medians of ${summary.rounds} rounds at scale ${summary.scale}; speed relative to native and to QEMU: more is better.`,
+    `Medians of ${summary.rounds} rounds at scale ${summary.scale}, ${summary.by === 'cpu' ? 'CPU time' : 'elapsed time'}; speed relative to native and to QEMU: more is better.`,
     table(lines),
     vmmLines(summary.vmm).join('\n'),
     summary.problems.length > 0 ? `Problems:\n${summary.problems.map((p) => `  ${p}`).join('\n')}` : '',

@@ -5,26 +5,28 @@
 import { clockSkewPercent, guestMemoryMiB, noisyRatio, systemTimesQemu, userGroups, userMeanPercent, userRowPercent } from './limits.mjs';
 
 export function summarize(workloads, samples, options) {
-  const rows = workloads.map((workload) => summarizeRow(workload, samples));
-  const boot = summarizeBoot(samples);
+  const rows = workloads.map((workload) => summarizeRow(workload, samples, options.by));
+  const boot = summarizeBoot(samples, options.by);
   const means = summarizeMeans(rows);
   const problems = samples.flatMap((s) => s.problems.map((p) => `${s.target}, round ${s.round}: ${p}`));
   return {
-    rounds: options.rounds, scale: options.scale, guestMemoryMiB,
+    rounds: options.rounds, scale: options.scale, by: options.by, guestMemoryMiB,
     rows, boot, means, vmm: summarizeVmm(samples), problems,
     misses: [...rows, boot].flatMap((row) => row.misses.map((miss) => `${row.name}: ${miss}`)).concat(means.misses, problems.length > 0 ? ['a run had problems'] : []),
   };
 }
 
-function summarizeRow({ name, group }, samples) {
+function summarizeRow({ name, group }, samples, by) {
   const seen = samples.map((s) => ({ target: s.target, ...s.rows[name] })).filter((row) => row.check !== undefined);
   const row = { name, group, notes: [], misses: [] };
   for (const target of ['native', 'godwit', 'qemu']) {
-    const times = seen.filter((s) => s.target === target && s.hostMs !== undefined);
+    const times = seen.filter((s) => s.target === target && Number.isFinite(s.hostMs));
     if (times.length === 0) continue;
-    row[`${target}Ms`] = median(times.map((s) => s.hostMs));
+    row[`${target}Ms`] = median(times.map((s) => (by === 'cpu' ? s.cpuMs : s.hostMs)));
+    row[`${target}WallMs`] = median(times.map((s) => s.hostMs));
+    row[`${target}CpuMs`] = median(times.map((s) => s.cpuMs));
     row[`${target}GuestClockMs`] = median(times.map((s) => s.guestMs));
-    noteDoubts(row, target, times);
+    noteDoubts(row, target, times, by);
   }
   if (new Set(seen.map((s) => `${s.check}/${s.iterations}`)).size > 1) {
     row.misses.push(`checksums differ: ${[...new Set(seen.map((s) => `${s.target} ${s.check}`))].join(', ')}`);
@@ -33,10 +35,10 @@ function summarizeRow({ name, group }, samples) {
   return addRatios(row);
 }
 
-function noteDoubts(row, target, times) {
-  const host = times.map((s) => s.hostMs);
-  if (Math.max(...host) / Math.min(...host) > noisyRatio) row.notes.push(`${target} noisy`);
-  const skew = 100 * (row[`${target}GuestClockMs`] / row[`${target}Ms`] - 1);
+function noteDoubts(row, target, times, by) {
+  const used = times.map((s) => (by === 'cpu' ? s.cpuMs : s.hostMs));
+  if (Math.max(...used) / Math.min(...used) > noisyRatio) row.notes.push(`${target} noisy`);
+  const skew = 100 * (row[`${target}GuestClockMs`] / row[`${target}WallMs`] - 1);
   if (Math.abs(skew) > clockSkewPercent) row.notes.push(`${target} guest clock ${skew > 0 ? '+' : ''}${skew.toFixed(0)} %`);
 }
 
@@ -51,8 +53,8 @@ function addRatios(row) {
   return row;
 }
 
-function summarizeBoot(samples) {
-  const of = (target) => median(samples.filter((s) => s.target === target && s.bootMs !== undefined).map((s) => s.bootMs));
+function summarizeBoot(samples, by) {
+  const of = (target) => median(samples.filter((s) => s.target === target && s.bootMs !== undefined).map((s) => (by === 'cpu' ? s.bootCpuMs : s.bootMs)));
   return addRatios({ name: 'boot', group: 'boot', notes: [], misses: [], godwitMs: of('godwit'), qemuMs: of('qemu') });
 }
 

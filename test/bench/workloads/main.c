@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <termios.h>
 #include <time.h>
 #include <unistd.h>
@@ -43,6 +44,18 @@ static uint64_t now_ns(void) {
   return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+/* CPU time of this process and of the children that it has waited for. */
+static uint64_t cpu_ns(void) {
+  uint64_t us = 0;
+  for (int who = RUSAGE_SELF; who >= RUSAGE_CHILDREN; who--) {
+    struct rusage used;
+    getrusage(who, &used);
+    us += (uint64_t)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) * 1000000u;
+    us += (uint64_t)(used.ru_utime.tv_usec + used.ru_stime.tv_usec);
+  }
+  return us * 1000;
+}
+
 static int run(const workload *w, double scale) {
   unsigned iterations = (unsigned)(w->iterations * scale);
   if (iterations < 1) iterations = 1;
@@ -50,12 +63,13 @@ static int run(const workload *w, double scale) {
   printf("begin %s\n", w->name);
   fflush(stdout);
   tcdrain(1);
-  uint64_t start = now_ns();
+  uint64_t cpu = cpu_ns(), start = now_ns();
   uint32_t check = w->run(iterations);
   uint64_t elapsed = now_ns() - start;
+  cpu = cpu_ns() - cpu;
   printf("done %s\n", w->name);
   fflush(stdout);
-  printf("result %s ns=%llu check=%08x iterations=%u\n", w->name, (unsigned long long)elapsed, check, iterations);
+  printf("result %s ns=%llu cpu=%llu check=%08x iterations=%u\n", w->name, (unsigned long long)elapsed, (unsigned long long)cpu, check, iterations);
   fflush(stdout);
   tcdrain(1);
   return 0;
