@@ -1,9 +1,18 @@
 /** How guest code is executed. `interpret` is the slow twin alone: for tests and for hunting translator faults. */
 export type ExecutionMode = 'translate' | 'interpret';
 
+/** A program without a kernel's boot protocol: flat 32-bit protected mode, paging and interrupts off, no descriptor tables. */
+export interface RawImage {
+  gpa: number;
+  bytes: Uint8Array;
+  eip: number;
+}
+
 /** Everything that defines one VM for its vCPU thread; plain data, so that it crosses to the worker. */
 export interface VmConfig {
-  kernel: Uint8Array;
+  /** A Linux bzImage; exactly one of `kernel` and `raw` is given. */
+  kernel?: Uint8Array;
+  raw?: RawImage;
   initrd?: Uint8Array;
   commandLine: string;
   memoryBytes: number;
