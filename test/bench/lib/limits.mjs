@@ -13,6 +13,8 @@ export const guestMemoryMiB = 512;
 export const noisyRatio = 1.3;
 /** Difference of the guest's clock from the host's above which the guest's clock is called wrong. */
 export const clockSkewPercent = 10;
+/** … and that much at least: the arrival of a line on a busy host is no finer. */
+export const clockSkewMs = 50;
 /** The guest waits so long at its end, for the host to look at the VMM's memory. */
 export const settleSeconds = 3;
 /** Time for the guest to power off after its last line. */

@@ -2,7 +2,7 @@
  * From samples to figures: medians over the rounds, ratios between the targets,
  * means over the groups, and the list of what missed its target. Pure.
  */
-import { clockSkewPercent, guestMemoryMiB, noisyRatio, systemTimesQemu, userGroups, userMeanPercent, userRowPercent } from './limits.mjs';
+import { clockSkewMs, clockSkewPercent, guestMemoryMiB, noisyRatio, systemTimesQemu, userGroups, userMeanPercent, userRowPercent } from './limits.mjs';
 
 export function summarize(workloads, samples, options) {
   const rows = workloads.map((workload) => summarizeRow(workload, samples, options.by));
@@ -38,8 +38,9 @@ function summarizeRow({ name, group }, samples, by) {
 function noteDoubts(row, target, times, by) {
   const used = times.map((s) => (by === 'cpu' ? s.cpuMs : s.hostMs));
   if (Math.max(...used) / Math.min(...used) > noisyRatio) row.notes.push(`${target} noisy`);
-  const skew = 100 * (row[`${target}GuestClockMs`] / row[`${target}WallMs`] - 1);
-  if (Math.abs(skew) > clockSkewPercent) row.notes.push(`${target} guest clock ${skew > 0 ? '+' : ''}${skew.toFixed(0)} %`);
+  const difference = row[`${target}GuestClockMs`] - row[`${target}WallMs`];
+  const skew = (100 * difference) / row[`${target}WallMs`];
+  if (Math.abs(skew) > clockSkewPercent && Math.abs(difference) > clockSkewMs) row.notes.push(`${target} guest clock ${skew > 0 ? '+' : ''}${skew.toFixed(0)} %`);
 }
 
 function addRatios(row) {
