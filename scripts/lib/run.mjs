@@ -25,7 +25,7 @@ export async function step(name, work) {
   try {
     const outcome = await work();
     const seconds = (performance.now() - start) / 1000;
-    console.log(`godwit: ${name}: ${outcome ?? 'done'}${seconds >= 0.1 ? ` (${seconds.toFixed(1)} s)` : ''}`);
+    console.log(`godwit: ${name}: ${outcome || 'done'}${seconds >= 0.1 ? ` (${seconds.toFixed(1)} s)` : ''}`);
   } catch (error) {
     if (!(error instanceof StepFailed)) throw error;
     console.error(`godwit: ${name} failed: ${error.message}`);
