@@ -1,0 +1,91 @@
+/**
+ * Proves: Debian's unmodified i386 kernels, with and without PAE, boot to a
+ * shell on the serial console and power off; the command's exit codes and error
+ * lines are as documented; it ends cleanly on SIGTERM.
+ */
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { godwit, images, readJson, running } from './guest';
+
+const folder = mkdtempSync(path.join(tmpdir(), 'godwit-boot-'));
+
+describe('Linux boots and powers off', () => {
+  test.each(['kernel686', 'kernelPae'] as const)('%s', async (kernel) => {
+    const files = await images();
+    const stats = path.join(folder, `${kernel}.json`);
+    const script = 'uname -r; cat /proc/cpuinfo | grep -c processor; seq 1 1000 | sha256sum; dmesg | grep -ci "call trace"';
+    const vm = godwit(['run', '--kernel', files[kernel], '--initrd', files.initrd, '--append', running(script), '--memory', '256M', '--stats', stats]);
+    const { code, stdout, stderr } = await vm.ended;
+    expect(stderr).toBe('');
+    expect(code).toBe(0);
+    expect(stdout).toContain('godwit: init started');
+    expect(stdout).toContain(kernel === 'kernelPae' ? '-686-pae' : '-686');
+    // The same sum as `seq 1 1000 | sha256sum` on any machine.
+    expect(stdout).toContain('67d4ff71d43921d5739f387da09746f405e425b07d727e4c69d029461d1f051f');
+    expect(stdout).toContain('godwit: run ended status=');
+    const numbers = readJson(stats) as { translation: { instructions: number }; mode: string };
+    expect(numbers.mode).toBe('translate');
+    expect(numbers.translation.instructions).toBeGreaterThan(100_000);
+  });
+
+  test('a shell on the console answers, and SIGTERM ends the VM', async () => {
+    const files = await images();
+    const vm = godwit(['run', '--kernel', files.kernel686, '--initrd', files.initrd, '--append', 'console=ttyS0 quiet']);
+    await vm.seen('~ #');
+    vm.child.stdin?.write('echo product $((6*7))\n');
+    await vm.seen('product 42');
+    vm.child.kill('SIGTERM');
+    const { code, stderr } = await vm.ended;
+    expect(stderr).toContain('stopped by request');
+    expect(code).toBe(0);
+  });
+
+  test('a masked feature is gone from the guest', async () => {
+    const files = await images();
+    const vm = godwit([
+      'run', '--kernel', files.kernel686, '--initrd', files.initrd, '--append', running('grep ^flags /proc/cpuinfo'), '--cpu', 'host,-sse4_2,-avx',
+    ]);
+    const { code, stdout } = await vm.ended;
+    expect(code).toBe(0);
+    const flags = /^flags.*$/m.exec(stdout)?.[0].split(/\s+/) ?? [];
+    expect(flags).toContain('sse2');
+    expect(flags).not.toContain('sse4_2');
+    expect(flags).not.toContain('avx2');
+  });
+});
+
+describe('errors are one clear line', () => {
+  const oneLine = (text: string): void => expect(text.trim().split('\n')).toHaveLength(1);
+
+  test.each<[what: string, args: (k: string) => string[], code: number, message: RegExp]>([
+    ['no kernel named', () => ['run'], 2, /needs --kernel/],
+    ['missing kernel', () => ['run', '--kernel', '/nowhere/vmlinuz'], 3, /cannot read the kernel .*no such file/],
+    ['not a kernel', () => ['run', '--kernel', notAKernel()], 4, /bzImage/],
+    ['truncated kernel', (k) => ['run', '--kernel', truncated(k)], 4, /truncated/],
+    ['too little memory', (k) => ['run', '--kernel', k, '--memory', '16M'], 4, /needs \d+ MiB of memory/],
+    ['memory out of range', (k) => ['run', '--kernel', k, '--memory', '9G'], 2, /out of range/],
+    ['unknown feature', (k) => ['run', '--kernel', k, '--cpu', 'host,-warp'], 2, /unknown CPU feature 'warp'/],
+    ['unknown model', (k) => ['run', '--kernel', k, '--cpu', 'z80'], 2, /unknown CPU model 'z80'/],
+    ['unknown flag', (k) => ['run', '--kernel', k, '--frobnicate'], 2, /frobnicate/],
+    ['unknown command', () => ['fly'], 2, /unknown command 'fly'/],
+  ])('%s', async (_what, args, code, message) => {
+    const { kernel686 } = await images();
+    const ended = await godwit(args(kernel686)).ended;
+    expect(ended.stderr).toMatch(message);
+    oneLine(ended.stderr);
+    expect(ended.code).toBe(code);
+  });
+});
+
+function notAKernel(): string {
+  const file = path.join(folder, 'noise');
+  writeFileSync(file, Buffer.alloc(100_000, 'noise'));
+  return file;
+}
+
+function truncated(kernel: string): string {
+  const file = path.join(folder, 'truncated');
+  writeFileSync(file, require('node:fs').readFileSync(kernel).subarray(0, 1_000_000));
+  return file;
+}
