@@ -117,9 +117,9 @@ Walk walk(Vm *vm, u32 linear, bool write, bool execute, bool user, bool setBits)
   u64 pteAt = pdeAt;
   bool rw = pde & 2, us = pde & 4;
   if ((pde & 0x80) && (s->cr4 & kCr4PSE)) {
-    if (pde & 0x3FE000) return pageFault(w, true, write, user, false, true);
+    if (pde & 0x200000) return pageFault(w, true, write, user, false, true);
     w.large = true;
-    w.gpaPage = (pde >> 22 << 10) | ((linear >> 12) & 1023);
+    w.gpaPage = (pde >> 13 & 0xFF) << 20 | (pde >> 22 << 10) | ((linear >> 12) & 1023);  // PSE-36: bits 32 to 39
   } else {
     pteAt = (u64)(pde & ~0xFFFu) + ((linear >> 12) & 1023) * 4;
     if (pteAt + 4 > vm->ramBytes) return pageFault(w, false, write, user, false);
