@@ -70,6 +70,7 @@ export function emitSelf(e: Emitter, ins: Instruction, guest: Uint8Array, offset
     emitAccess(e, [opcode], 0, hostAddress(e, ins), ins.operandSize === 2 && (row.opcode & 1) === 1);
     return true;
   }
+  if (ins.addressSize === 2 && ins.hasMemory && addressesBits(row)) return false; // the bit's offset wraps with the address
   const reg = shape.regGeneral && !shape.regByte ? hostGeneral(ins.reg) : ins.reg;
   let rm = ins.rm;
   let opcode = row.map === 0 && row.opcode === 0x82 ? 0x80 : row.opcode; // 82 is undefined in 64-bit mode
@@ -106,6 +107,9 @@ export function emitSelf(e: Emitter, ins: Instruction, guest: Uint8Array, offset
   if (row.vex && immediate === 1 && row.operands.some((o) => o.method === 'L')) e.bytes[e.pos - 1] &= 0x7f; // is4 names 8 registers here
   return true;
 }
+
+/** bt, bts, btr, btc Ev,Gv: the register moves the address. */
+const addressesBits = (row: Row): boolean => row.map === 1 && !row.vex && (row.opcode & 0xe7) === 0xa3 && row.unit === 'int';
 
 /** 40–4F are REX prefixes on the host: FF /0 and /1 instead. */
 function emitIncDec(e: Emitter, ins: Instruction): boolean {
