@@ -122,9 +122,12 @@ const pop: Builder = ins => {
 const pusha: Builder = ins => {
   const size = ins.operandSize;
   return c => {
-    const before = c.r32[4];
-    c.checkPushes(8 * size);
-    for (let register = 0; register < 8; register++) c.push(size, register === 4 ? before : c.r32[register]);
+    // In the order of the pushes: where the stack is full, the slots above the fault have been written (as the host CPU does it).
+    for (let register = 0; register < 8; register++) {
+      const at = (c.r32[4] - (register + 1) * size) & c.stackMask;
+      c.mem.write(c.linear(SegIndex.SS, at, size, true), size, c.r32[register]);
+    }
+    c.sp = c.r32[4] - 8 * size;
   };
 };
 

@@ -6,20 +6,22 @@
  * The area's XSTATE_BV may say that a component is in its initial state, and
  * then its bytes mean nothing; `materialise` writes them out first.
  */
-import { SegIndex } from '@godwit/cpu';
+import { SCRATCH_OFFSET, SegIndex, XSAVE_OFFSET } from '@godwit/cpu';
 import type { Instruction } from '@godwit/isa';
 import { Cr0, Cr4, type Core } from '../core';
 import { fault, generalProtection, Vector } from '../fault';
 import type { Handler } from '../op';
 import type { Builder, Builders } from './builder';
-import { checkUnit, copyIn, copyOut } from './host';
+import { checkUnit, copyIn, copyOut, runOnHost } from './host';
 
 const enum Part { X87 = 1, SSE = 2, AVX = 4 }
 
 const MXCSR = 24;
 const HEADER = 512;
 const AVX_OFFSET = 576;
+/** Where the host has not yet saved its state: every SSE2 processor's MXCSR_MASK has these bits. */
 const MXCSR_MASK = 0xffff;
+const MXCSR_MASK_AT = 28;
 const FXSAVE_BYTES = 512;
 /** Byte ranges of each component; only eight of the vector registers exist. */
 const ranges: Record<Part, readonly (readonly [from: number, to: number])[]> = {
@@ -51,8 +53,13 @@ function aligned(linear: number, alignment: number): void {
   if ((linear & (alignment - 1)) !== 0) throw generalProtection();
 }
 
-function checkMxcsr(view: DataView): void {
-  if ((view.getUint32(MXCSR, true) & ~MXCSR_MASK) !== 0) throw generalProtection();
+/** Bits of MXCSR that this host's CPU has: it says so whenever it saves its state. */
+function mxcsrMask(c: Core): number {
+  return c.state.view.getUint32(XSAVE_OFFSET + MXCSR_MASK_AT, true) || MXCSR_MASK;
+}
+
+function checkMxcsr(c: Core): void {
+  if ((c.scratchView.getUint32(MXCSR, true) & ~mxcsrMask(c)) !== 0) throw generalProtection();
 }
 
 function copyMxcsr(target: Uint8Array, source: Uint8Array, bytes = 4): void {
@@ -73,7 +80,7 @@ const fxsave: Handler = (c, op) => {
   copyPart(c.scratch, area, Part.X87);
   copyPart(c.scratch, area, Part.SSE);
   copyMxcsr(c.scratch, area);
-  c.scratchView.setUint32(MXCSR + 4, MXCSR_MASK, true);
+  c.scratchView.setUint32(MXCSR_MASK_AT, mxcsrMask(c), true);
   copyOut(c, linear, FXSAVE_BYTES);
 };
 
@@ -83,7 +90,7 @@ const fxrstor: Handler = (c, op) => {
   aligned(linear, 16);
   c.mem.probe(linear, FXSAVE_BYTES, false, c.mem.user);
   copyIn(c, linear, FXSAVE_BYTES);
-  checkMxcsr(c.scratchView);
+  checkMxcsr(c);
   const area = materialise(c);
   copyPart(area, c.scratch, Part.X87);
   copyPart(area, c.scratch, Part.SSE);
@@ -112,7 +119,7 @@ const xsave: Handler = (c, op) => {
   for (const part of parts) if ((mask & part) !== 0) copyPart(c.scratch, area, part);
   if ((mask & (Part.SSE | Part.AVX)) !== 0) {
     copyMxcsr(c.scratch, area);
-    c.scratchView.setUint32(MXCSR + 4, MXCSR_MASK, true);
+    c.scratchView.setUint32(MXCSR_MASK_AT, mxcsrMask(c), true);
   }
   c.scratch[HEADER] = (c.scratch[HEADER] & ~mask) | mask;
   copyOut(c, linear, bytes);
@@ -129,7 +136,7 @@ const xrstor: Handler = (c, op) => {
   const reservedSet = c.scratch.subarray(HEADER + 1, HEADER + 24).some(byte => byte !== 0);
   if (reservedSet || (present & ~c.state.get('xcr0')) !== 0) throw generalProtection();
   const withMxcsr = (mask & (Part.SSE | Part.AVX)) !== 0;
-  if (withMxcsr) checkMxcsr(c.scratchView);
+  if (withMxcsr) checkMxcsr(c);
   const area = materialise(c);
   for (const part of parts) {
     if ((mask & part) === 0) continue;
@@ -155,24 +162,33 @@ const xsetbv: Handler = c => {
   c.state.set('xcr0', value);
 };
 
-/** maskmovq, maskmovdqu: bytes whose mask has its top bit set go to ds:[edi]. */
+/** movq [scratch], mm0: an MMX instruction that changes no register, but does what all of them do: #MF, TOP = 0, all tags valid. They stay so when the store then faults. */
+const enterMmx = Uint8Array.of(0x41, 0x0f, 0x7f, 0x87, SCRATCH_OFFSET & 255, SCRATCH_OFFSET >> 8, 0, 0);
+/** Physical register mm in the image, which is in stack order. */
+const mmxPlace = (area: Uint8Array, register: number): number => 32 + ((register - (area[3] >> 3)) & 7) * 16;
+
+/**
+ * maskmovq, maskmovdqu: bytes whose mask has its top bit set go to ds:[edi].
+ * A fault is raised for the bytes that are not chosen too (SDM leaves it open).
+ */
 const maskedStore: Builder = (ins: Instruction) => {
-  const wide = ins.row.unit !== 'mmx';
-  const size = wide ? 16 : 8;
-  const place = (register: number): number => wide ? 160 + register * 16 : 32 + register * 16;
+  const mmx = ins.row.unit === 'mmx';
+  const size = mmx ? 8 : 16;
+  const place = (area: Uint8Array, register: number): number => (mmx ? mmxPlace(area, register) : 160 + register * 16);
   const mask = ins.addressSize === 4 ? -1 : 0xffff;
   const seg = ins.segment >= 0 ? ins.segment : SegIndex.DS;
   return c => {
     checkUnit(c, ins.row.unit);
+    if (mmx) runOnHost(c, enterMmx, false);
     const area = materialise(c);
-    const data = place(ins.reg);
-    const select = place(ins.rm);
-    const chosen: number[] = [];
-    for (let n = 0; n < size; n++) if ((area[select + n] & 0x80) !== 0) chosen.push(n);
-    // Both ends of what is written, so that a fault comes before the first byte.
+    const select = place(area, ins.rm);
+    const data = place(area, ins.reg);
+    const bytes = Array.from({ length: size }, (_, n) => (area[select + n] & 0x80 ? area[data + n] : -1));
     const at = (n: number): number => c.linear(seg, (c.r32[7] + n) & mask, 1, true);
-    for (const n of chosen) c.mem.checkWrite(at(n), 1);
-    for (const n of chosen) c.mem.write8(at(n), area[data + n]);
+    for (let n = 0; n < size; n++) c.mem.checkWrite(at(n), 1);
+    bytes.forEach((byte, n) => {
+      if (byte >= 0) c.mem.write8(at(n), byte);
+    });
   };
 };
 

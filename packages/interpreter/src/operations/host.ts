@@ -6,7 +6,7 @@
  * can fault once the host has changed registers.
  */
 import { SCRATCH_OFFSET, stateOffset } from '@godwit/cpu';
-import { encodeForScratch, type Instruction, memoryOperand, memoryOperandSize, type Unit } from '@godwit/isa';
+import { encodeForScratch, type Instruction, memoryOperand, memoryOperandSize, type Row, type Unit } from '@godwit/isa';
 import { Cr0, Cr4, type Core } from '../core';
 import { fault, generalProtection, Vector } from '../fault';
 import { setArithmeticFlags } from '../flags';
@@ -30,7 +30,7 @@ export function checkUnit(c: Core, unit: Unit): void {
 }
 
 /** Runs encoded host code; arithmetic flags go in and come out. */
-function runOnHost(c: Core, code: Uint8Array, writesFlags: boolean): void {
+export function runOnHost(c: Core, code: Uint8Array, writesFlags: boolean): void {
   const at = stateOffset.eflags >> 2;
   c.r32[at] = c.flagsImage();
   const vector = c.ports.host.execute(code);
@@ -70,19 +70,29 @@ export function hostInstruction(ins: Instruction): Handler {
     checkUnit(c, unit);
     runOnHost(c, encoded(op), writesFlags);
   };
-  // Masked stores leave part of their target as it was.
-  const stage = (operand?.read ?? true) || row.mnemonic.includes('mask');
+  // x87 stores leave their target as it was when an exception is unmasked.
+  const stage = (operand?.read ?? true) || unit === 'x87';
   const alignment = row.aligned ? size - 1 : 0;
+  const waits = (unit === 'mmx' && !row.mnemonic.startsWith('cvtpi2')) || (unit === 'x87' && !row.mnemonic.startsWith('fn'));
   return (c, op) => {
     checkUnit(c, unit);
+    if (waits && x87ExceptionPending(c)) throw fault(Vector.MF);
     const linear = write ? c.linearWrite(op, size) : c.linearRead(op, size);
-    if ((linear & alignment) !== 0) throw generalProtection();
+    if ((linear & alignment) !== 0 && !alignmentFree(row)) throw generalProtection();
     c.mem.probe(linear, size, write, c.mem.user);
     if (stage) copyIn(c, linear, size);
     runOnHost(c, encoded(op), writesFlags);
     if (write) copyOut(c, linear, size);
   };
 }
+
+/** An unmasked exception waits: it comes before any fault of the memory operand. */
+function x87ExceptionPending({ state: { xsave } }: Core): boolean {
+  return (xsave[2] & ~xsave[0] & 0x3f) !== 0 && (xsave[512] & 1) !== 0;
+}
+
+/** The SHA instructions are not aligned on AMD's processors, and are on Intel's; guests of either see the laxer rule. */
+const alignmentFree = (row: Row): boolean => row.feature === 'sha_ni';
 
 /** WAIT: #NM only with MP as well; then the host reports a pending x87 exception. */
 export function waitInstruction(ins: Instruction): Handler {

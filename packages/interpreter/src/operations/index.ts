@@ -15,12 +15,13 @@ import { extendedState } from './extended-state';
 import { flow } from './flow';
 import { gathers } from './gather';
 import { hostInstruction, waitInstruction } from './host';
+import { maskedMoves } from './masked-move';
 import { segments } from './segments';
 import { strings } from './strings';
 import { system } from './system';
 
 const builders = new Map(Object.entries<Builders[string]>({
-  ...arithmetic, ...bits, ...data, ...strings, ...segments, ...flow, ...system, ...extendedState, ...gathers,
+  ...arithmetic, ...bits, ...data, ...strings, ...segments, ...flow, ...system, ...extendedState, ...gathers, ...maskedMoves,
   fwait: waitInstruction, wait: waitInstruction,
 }));
 
@@ -39,7 +40,7 @@ export function handlerFor(ins: Instruction, ports: InterpreterPorts): Handler {
 function build(ins: Instruction): Handler {
   const { row } = ins;
   // `movsd` is a vector move and a string move under two names; the table's string moves end in b and v.
-  const builder = row.unit === 'int' || row.kind !== 'self' || row.mnemonic === 'fwait' ? builders.get(row.mnemonic) : undefined;
+  const builder = row.unit === 'int' || row.kind !== 'self' || row.mnemonic === 'fwait' || row.mnemonic in maskedMoves ? builders.get(row.mnemonic) : undefined;
   if (builder !== undefined) return builder(ins);
   return row.kind === 'self' ? hostInstruction(ins) : undefinedInstruction;
 }

@@ -30,12 +30,8 @@ const movfromseg: Builder = ins => {
 const pushseg: Builder = ins => {
   const seg = ins.row.operands[0].reg;
   if (ins.operandSize === 2) return c => c.push16(c.state.selector(seg));
-  // Current processors write only the low word of the slot (SDM 2B, PUSH).
-  return c => {
-    const at = (c.r32[4] - 4) & c.stackMask;
-    c.mem.write16(c.linear(SegIndex.SS, at, 4, true), c.state.selector(seg));
-    c.sp = at;
-  };
+  // Zero-extended, as AMD's processors do it and as translated code does; some of Intel's leave the slot's upper half (SDM 2B, PUSH).
+  return c => c.push32(c.state.selector(seg));
 };
 
 const popseg: Builder = ins => {

@@ -140,6 +140,19 @@ const bulkStos: Bulk = (c, form, limit) => {
   return elements;
 };
 
+/** ins and outs: the right to use the port is checked even where ecx asks for no element. */
+function ports(element: Element): Builder {
+  const build = string(element);
+  return ins => {
+    const form = formOf(ins);
+    const run = build(ins);
+    return (c, op) => {
+      checkPort(c, c.r16[4], form.size);
+      run(c, op);
+    };
+  };
+}
+
 function string(element: Element, bulk: Bulk | null = null, conditional = false): Builder {
   return ins => {
     const form = formOf(ins);
@@ -182,6 +195,6 @@ for (const width of ['b', 'v']) {
   strings[`lods${width}`] = string(lods);
   strings[`cmps${width}`] = string(cmps, null, true);
   strings[`scas${width}`] = string(scas, null, true);
-  strings[`ins${width}`] = string(inputs);
-  strings[`outs${width}`] = string(outputs);
+  strings[`ins${width}`] = ports(inputs);
+  strings[`outs${width}`] = ports(outputs);
 }

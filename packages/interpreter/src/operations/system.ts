@@ -4,7 +4,7 @@ import { Cr0, Cr4, type Core } from '../core';
 import { fault, generalProtection, Vector } from '../fault';
 import { Eflags, setZero } from '../flags';
 import { readMsr, timeStamp, writeMsr } from '../msr';
-import { getter, isMemory, registerSetter, setter } from '../operands';
+import { getter, registerSetter, setter } from '../operands';
 import { writeCr0, writeCr3, writeCr4 } from '../control-registers';
 import { commitNull, commitSegment, type Descriptor, dplOf, isCode, isConforming, isNull, isPresent, readDescriptor, selectorFault, setBusy, systemType, SystemType, tryReadDescriptor } from '../segmentation';
 import { Access } from '../core';
@@ -166,9 +166,8 @@ const arpl: Builder = ins => {
   const get = getter(ins, target);
   const set = setter(ins, target);
   const wanted = getter(ins, source);
-  const inMemory = isMemory(ins, target);
   return (c, op) => {
-    if (inMemory) c.linearModify(op, 2);
+    // Written only if changed: a read-only page does no harm otherwise.
     const selector = get(c, op);
     const level = wanted(c, op) & 3;
     const raise = (selector & 3) < level;
