@@ -78,5 +78,7 @@ function readStats(file) {
     return JSON.parse(readFileSync(file, 'utf8'));
   } catch {
     return undefined;
+  } finally {
+    rmSync(file, { force: true });
   }
 }

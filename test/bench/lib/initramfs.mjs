@@ -4,7 +4,8 @@
  * Documentation/driver-api/early-userspace/buffer-format.rst), uncompressed, so
  * that boot time is not mostly the inflating of this archive.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { settleSeconds } from './limits.mjs';
 import { cache } from './paths.mjs';
@@ -16,7 +17,11 @@ const DIRECTORY = 0o040755;
 const FILE = 0o100755;
 const CHARACTER_DEVICE = 0o020600;
 
-/** Path of an archive that runs the workloads at this scale and powers off. */
+/**
+ * Path of an archive that runs the workloads at this scale and powers off. Its name
+ * holds a hash of its content: another run, with other workloads, cannot replace it
+ * between two boots of this one.
+ */
 export function writeInitramfs({ busybox, binary, workloads, scale }) {
   const entries = [
     ...['dev', 'proc', 'sys', 'bin'].map((name) => ({ name, mode: DIRECTORY })),
@@ -25,8 +30,12 @@ export function writeInitramfs({ busybox, binary, workloads, scale }) {
     { name: 'bin/godwit-bench', mode: FILE, body: readFileSync(binary) },
     { name: 'init', mode: FILE, body: Buffer.from(script(workloads, scale)) },
   ];
-  const path = join(cache, 'initramfs.cpio');
-  writeFileSync(path, Buffer.concat([...entries.map(record), record({ name: 'TRAILER!!!', mode: 0 })]));
+  const archive = Buffer.concat([...entries.map(record), record({ name: 'TRAILER!!!', mode: 0 })]);
+  const path = join(cache, `initramfs-${createHash('sha256').update(archive).digest('hex').slice(0, 12)}.cpio`);
+  if (existsSync(path)) return path;
+  const partial = `${path}.partial-${process.pid}`;
+  writeFileSync(partial, archive);
+  renameSync(partial, path);
   return path;
 }
 

@@ -9,7 +9,7 @@ import { cache, root } from './paths.mjs';
 const append = 'console=ttyS0 quiet';
 
 export function godwitCommand({ kernel, initrd }) {
-  const statsFile = join(cache, 'stats.json');
+  const statsFile = join(cache, `stats-${process.pid}.json`);
   return {
     command: process.execPath,
     args: [
