@@ -115,6 +115,7 @@ static napi_value create(napi_env env, napi_callback_info info) {
   if (vm->memfd < 0 || ftruncate(vm->memfd, (off_t)ramBytes) != 0) return fail(env, "cannot create guest memory");
   vm->ram = (u8 *)mmap(nullptr, ramBytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, vm->memfd, 0);
   if (vm->ram == MAP_FAILED) return fail(env, "cannot map guest memory");
+  madvise(vm->ram, ramBytes, MADV_HUGEPAGE);  // takes effect where shmem_enabled is advise
   const int codeFd = memfd_create("godwit-code", MFD_CLOEXEC);
   if (codeFd < 0 || ftruncate(codeFd, codeBytes) != 0) return fail(env, "cannot create the code cache");
   vm->codeRw = (u8 *)mmap(nullptr, codeBytes, PROT_READ | PROT_WRITE, MAP_SHARED, codeFd, 0);

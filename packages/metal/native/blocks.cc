@@ -164,7 +164,7 @@ const Block *blockAt(Vm *vm, u64 rip) {
   return &vm->blocks[lo];
 }
 
-bool guestEipAt(Vm *vm, u64 rip, u32 *eip, const Block **block) {
+bool guestEipAt(Vm *vm, u64 rip, u32 *eip, const Block **block, u64 *instructionStart) {
   const Block *b = blockAt(vm, rip);
   *block = b;
   if (!b) return false;
@@ -177,6 +177,7 @@ bool guestEipAt(Vm *vm, u64 rip, u32 *eip, const Block **block) {
     else hi = mid - 1;
   }
   *eip = b->eip + map[lo].guest;
+  if (instructionStart) *instructionStart = (u64)vm->codeRx + b->hostStart + map[lo].host;
   return true;
 }
 

@@ -101,6 +101,19 @@ static bool handleFault(Vm *vm, int signal, siginfo_t *info, greg_t *regs) {
     return exitWith(kInterpret);
   }
   const u64 arenaOffset = address - (u64)vm->windowArena;
+  if (arenaOffset - kWindows * kWindowStride < (1ull << 32) && !(s->modeKey & 1)) {
+    // Unmapping was put off, and the supervisor goes for user memory: unmap now, and run the instruction again.
+    finishDeferred(vm);
+    undoXsave();
+    for (u32 q = 0; q < 4; q++)
+      if (s->quadrantBase[q] == (u64)deferredBase(vm)) s->quadrantBase[q] = (u64)vm->windows[vm->userWindow].base;
+    u64 start;
+    guestEipAt(vm, rip, &s->eip, &block, &start);
+    regs[REG_RSI] &= 0xFFFFFFFF;
+    regs[REG_RDI] &= 0xFFFFFFFF;
+    regs[REG_RIP] = (greg_t)start;
+    return true;
+  }
   if (arenaOffset >= kWindows * kWindowStride) {  // poisoned segment base, or a wrapped access outside the arena
     s->counters[cFaultInterpret]++;
     return exitWith(kInterpret);

@@ -34,6 +34,7 @@ bool prepareResume(Vm *vm) {
   s->exitArg0 = 0;
   constexpr u32 kPresentCode32 = 0x409800, kPresentData = 0x9200, kCodeMask = 0x409800, kDataMask = 0x9A00;
   const bool translatable = (s->cr0 & kCr0PE) && !(f & (kFlagTF | kFlagVM)) && (s->cpl == 0 || s->cpl == 3) &&
+                            !(f & kFlagAC && s->cpl == 3 && s->cr0 & 0x40000) &&  // alignment checks
                             flat(s->segments[CS], kCodeMask, kPresentCode32) &&
                             flat(s->segments[SS], kDataMask | 0x400000, kPresentData | 0x400000) &&
                             flat(s->segments[DS], kDataMask, kPresentData) &&
@@ -59,7 +60,9 @@ bool prepareResume(Vm *vm) {
   }
   const u32 window = user ? vm->userWindow : 0;
   const u64 low = (u64)vm->windows[vm->userWindow].base, own = (u64)vm->windows[window].base;
-  for (u32 q = 0; q < 4; q++) s->quadrantBase[q] = user || (vm->kernelQuadrants >> q & 1) ? own : low;
+  if (user) finishDeferred(vm);
+  const u64 reached = vm->deferredCount ? (u64)deferredBase(vm) : low;
+  for (u32 q = 0; q < 4; q++) s->quadrantBase[q] = user || (vm->kernelQuadrants >> q & 1) ? own : reached;
   s->windowBase = own;
   setGsBase(vm, own);
   s->codeBase = (u64)vm->codeRx;

@@ -244,6 +244,30 @@ static void unmapRange(Vm *vm, u32 window, u32 firstPage, u32 count) {
   if (any) rawUnmap(win.base + ((u64)firstPage << 12), (u64)count << 12);
 }
 
+// invlpg page by page, as munmap does it, would cost a system call each. So the
+// unmapping of adjacent user pages is put off until the guest could notice: a
+// return to user mode, another mapping or a CR3 load. Meanwhile the supervisor's
+// way to user memory (quadrantBase) leads to an empty window, whose fault ends
+// the wait and restarts the instruction.
+u8 *deferredBase(const Vm *vm) { return vm->windowArena + kWindows * kWindowStride; }
+
+void finishDeferred(Vm *vm) {
+  const u32 count = vm->deferredCount;
+  if (!count) return;
+  vm->deferredCount = 0;
+  rawUnmap(vm->windows[vm->deferredWindow].base + ((u64)vm->deferredStart << 12), (u64)count << 12);
+}
+
+static void deferUnmap(Vm *vm, u32 window, u32 page) {
+  const bool mapped = vm->windows[window].info[page] & kMapped;
+  forgetPage(vm, window, page);
+  vm->state->counters[cPagesUnmapped]++;
+  if (!mapped) return;
+  if (vm->deferredCount && (vm->deferredWindow != window || vm->deferredStart + vm->deferredCount != page)) finishDeferred(vm);
+  if (!vm->deferredCount) vm->deferredWindow = window, vm->deferredStart = page;
+  vm->deferredCount++;
+}
+
 static void protectRange(Vm *vm, u32 window, u32 firstPage, u32 count) {
   Window &win = vm->windows[window];
   for (u32 p = firstPage; p < firstPage + count; p++) win.info[p] &= ~kWritable;
@@ -277,6 +301,7 @@ static void dropWindow(Vm *vm, u32 window) {
 }
 
 void dropEverything(Vm *vm) {
+  finishDeferred(vm);
   vm->state->counters[cFlushes]++;
   vm->state->tlbGeneration++;
   for (u32 i = 0; i < kWindows; i++) {
@@ -363,6 +388,7 @@ static u64 pteAt(Vm *vm, u64 pde, u32 index) {
 // Makes `linear` accessible in `window`. False: the page is not RAM.
 bool mapForAccess(Vm *vm, u32 window, u32 linear, const Walk &w, bool write) {
   if (!isRam(vm, w.gpaPage)) return false;
+  finishDeferred(vm);
   Window &win = vm->windows[window];
   State *s = vm->state;
   const u32 page = linear >> 12;
@@ -457,6 +483,7 @@ bool mapForAccess(Vm *vm, u32 window, u32 linear, const Walk &w, bool write) {
 
 // The block table will hold entries for this page: they must go when its mapping goes.
 void noteExec(Vm *vm, u32 window, u32 linear, const Walk &w) {
+  finishDeferred(vm);
   Window &win = vm->windows[window];
   const u32 page = linear >> 12;
   u32 info = win.info[page];
@@ -524,6 +551,7 @@ static void compareTable(Vm *vm, u32 window, Region &r, u32 firstPage, const Ent
 
 void revalidate(Vm *vm, u32 window, bool includeGlobal) {
   if (!(vm->state->cr0 & kCr0PG)) return;
+  finishDeferred(vm);
   Window &win = vm->windows[window];
   const u32 shift = regionShift(vm) - 12;
   for (u32 slot = win.usedCount; slot-- > 0;) {
@@ -557,6 +585,7 @@ void revalidate(Vm *vm, u32 window, bool includeGlobal) {
 }
 
 void activateCr3(Vm *vm) {
+  finishDeferred(vm);
   const u32 cr3 = vm->state->cr3;
   u32 found = 0, oldest = 0;
   for (u32 i = 1; i < kWindows; i++) {
@@ -598,7 +627,12 @@ void flushPage(Vm *vm, u32 linear) {
     const bool sameKind = r.used && r.large == w.large;
     if (w.ok && (w.pte & 0x20) && sameKind && info >> 8 == w.gpaPage &&
         !((info & kWritable) && !hostWritable(vm, w.gpaPage, w))) {
-      continue;  // nothing that the guest could see has changed
+      // Nothing that the guest could see has changed, or the page became writable: show that before the write comes.
+      if (window && (info & kMapped) && !(info & (kWritable | kExec)) && !w.large && hostWritable(vm, w.gpaPage, w)) {
+        mapForAccess(vm, window, linear, w, false);
+        s->counters[cEagerMaps]++;
+      }
+      continue;
     }
     if (r.large) {
       for (u32 slot = 0; slot < win.usedCount; slot++)
@@ -616,7 +650,8 @@ void flushPage(Vm *vm, u32 linear) {
       mapForAccess(vm, window, linear, w, false);
       s->counters[cEagerMaps]++;
     } else {
-      unmapRange(vm, window, page, 1);
+      if (window) deferUnmap(vm, window, page);
+      else unmapRange(vm, window, page, 1);
       recordPte(vm, &r, (linear >> 12) & (pae(vm) ? 511 : 1023), 0);
     }
   }

@@ -118,6 +118,8 @@ struct Vm {
   u32 mappedTotal;
   u32 pendingFault;      // linear address of the last #PF delivered, mapped eagerly on iret
   bool pendingFaultValid;
+  // User pages that the guest has flushed but whose host mapping still stands (see mmu.cc, deferUnmap).
+  u32 deferredWindow, deferredStart, deferredCount;
   bool dirtyLogging;
   bool identity;
   bool hostExecuting;
@@ -153,6 +155,8 @@ void dropEverything(Vm *vm);
 void revalidate(Vm *vm, u32 window, bool includeGlobal);
 void activateCr3(Vm *vm);
 void flushPage(Vm *vm, u32 linear);
+void finishDeferred(Vm *vm);
+u8 *deferredBase(const Vm *vm);
 void protectCodePage(Vm *vm, u32 gpaPage);
 void protectAllForLog(Vm *vm);
 bool readGuest32(Vm *vm, u32 linear, u32 *value);
@@ -168,7 +172,7 @@ void invalidateAllBlocks(Vm *vm);
 void clearTablePage(Vm *vm, u32 window, u32 linearPage);
 void unlinkPageBlocks(Vm *vm, u32 gpaPage, u32 linearPage);
 const Block *blockAt(Vm *vm, u64 rip);
-bool guestEipAt(Vm *vm, u64 rip, u32 *eip, const Block **block);
+bool guestEipAt(Vm *vm, u64 rip, u32 *eip, const Block **block, u64 *instructionStart = nullptr);
 
 // entry.cc / helpers.cc / fault.cc
 bool prepareResume(Vm *vm);
