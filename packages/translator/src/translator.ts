@@ -129,8 +129,8 @@ export class Translator {
         outcome = 'end';
       }
       guestBytes += ins.length;
-      if (c.shadow && (done === list.length - 1 || afterSti)) {
-        // sti with nothing after it in this block: the interpreter keeps the shadow exactly.
+      if (c.shadow && (done === list.length - 1 || afterSti || polls[done + 1])) {
+        // sti with nothing after it in this block, or a poll, which would let an interrupt in: the interpreter keeps the shadow exactly.
         e.pos = at;
         c.shadow = false;
         emitInterpret(e, c.eip);

@@ -174,6 +174,8 @@ export class Engine {
   // --- the loop's parts ------------------------------------------------------------
 
   private translatedStretch(): void {
+    // Translated code does not end a shadow that the interpreter left behind (sti or mov ss at the end of a burst).
+    if (this.state.interruptShadow) return this.stepOne();
     const reason = this.native.run();
     this.exits[reason]++;
     exitHandlers[reason](this);
@@ -181,7 +183,9 @@ export class Engine {
 
   /** Exit handlers, by ExitReason. */
   miss(): void {
-    if (!this.blocks.translateAt(this.state.eip)) this.stepOne();
+    const before = this.interpreter.instructionsExecuted;
+    // Self-modifying code has been interpreted by fetchAddress: whatever that led to (an interrupt, hlt) comes first.
+    if (!this.blocks.translateAt(this.state.eip) && this.interpreter.instructionsExecuted === before) this.stepOne();
   }
 
   interpret(): void {
@@ -191,6 +195,8 @@ export class Engine {
   }
 
   userAccess(): void {
+    // The instruction may stand in the shadow of a translated sti: it runs before any interrupt.
+    this.state.interruptShadow = 1;
     if (!this.blocks.noteUserAccess(this.state.eip)) this.stepOne();
   }
 
@@ -220,10 +226,12 @@ export class Engine {
   }
 
   private interpretStretch(): void {
-    const cells = this.state.u32, kicked = stateOffset.kicked >> 2;
+    const cells = this.state.u32, kicked = stateOffset.kicked >> 2, pending = stateOffset.interruptPending >> 2;
     // Translated code may have written pages that a burst of the interpreter decoded: start afresh.
     if (this.config.mode === 'translate') this.interpreter.invalidateAll();
-    this.afterInterpreter(this.interpreter.run(INTERPRET_BURST, () => cells[kicked] !== 0 || this.devicesTouched));
+    const { core } = this.interpreter;
+    const attention = (): boolean => cells[kicked] !== 0 || this.devicesTouched || (cells[pending] !== 0 && (core.flags & 0x200) !== 0);
+    this.afterInterpreter(this.interpreter.run(INTERPRET_BURST, attention));
   }
 
   /** The interpreter's decode cache follows what translated code wrote. */

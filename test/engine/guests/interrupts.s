@@ -20,6 +20,7 @@ leave_loop:
 .endm
 test_main:
     call paging_on
+    mov dword ptr [PT1 + 0xffc], 0xf0000007
     call timer_on
     UNTIL_TICK "jmp self", "94: jmp 94b"
     UNTIL_TICK "call ret", "94: call nothing; jmp 94b"
@@ -37,7 +38,7 @@ test_main:
     UNTIL_TICK "cli sti", "94: cli; nop; sti; nop; cli; jmp 94b"
     UNTIL_TICK "cpuid", "94: cpuid; jmp 94b"
     UNTIL_TICK "in", "94: in al, 0x80; jmp 94b"
-    UNTIL_TICK "mmio", "94: mov eax, [SCRATCH + 0xf0000000]; jmp 94b"
+    UNTIL_TICK "mmio", "94: mov eax, [0x7ff000]; jmp 94b"
     UNTIL_TICK "cr3", "94: mov eax, cr3; mov cr3, eax; jmp 94b"
     UNTIL_TICK "patch", "94: inc dword ptr [93f + 1]; 93: mov eax, 0; jmp 94b"
     UNTIL_TICK "rep", "94: mov edi, SCRATCH; mov ecx, 0xf000; cld; rep stosd; jmp 94b"
@@ -115,8 +116,17 @@ test_main:
     SHOW "flags", eax
 #= flags 00000001
     # no interrupt while IF is clear, however long; then at once
-    mov dword ptr [ticks], 0
+    call timer_off
+    mov al, 0x30
+    out 0x43, al
+    sti
+    nop
+    nop
+    cli
+    mov al, 0xfe
+    out 0x21, al
     call wait_irq
+    mov dword ptr [ticks], 0
     mov eax, [ticks]
     sti
     nop
@@ -174,6 +184,7 @@ test_main:
     cli
 #= irq at +0000
     call wait_irq
+    mov dword ptr [hook], offset show_eip
     mov dword ptr [mark], offset 6f
     sti
     nop
@@ -182,6 +193,7 @@ test_main:
     cli
 #= irq at +0000
     call wait_irq
+    mov dword ptr [hook], offset show_eip
     mov dword ptr [mark], offset 7f
     pushf
     or dword ptr [esp], 0x200
@@ -192,6 +204,7 @@ test_main:
     cli
 #= irq at +0000
     # hlt in sleep: ticks pass in real time
+    call timer_on
     mov dword ptr [hook], 0
     mov dword ptr [ticks], 0
     mov ecx, 20
@@ -199,9 +212,11 @@ test_main:
 8:  hlt
     loop 8b
     cli
-    mov eax, [ticks]
+    cmp dword ptr [ticks], 20      # a late host may let two come between
+    setae al
+    movzx eax, al
     SHOW "slept", eax
-#= slept 00000014
+#= slept 00000001
     # single step: #DB after every instruction
     mov dword ptr [hook], offset step
     mov dword ptr [steps], 0
@@ -220,11 +235,17 @@ test_main:
     call timer_off
     ret
 nothing: ret
-wait_irq:                          # IF is clear: until the 8259 shows a request
+wait_irq:                          # IF is clear: exactly one request, waiting in the 8259
     push eax
-1:  mov al, 0x0a
+    mov al, 0x30
+    out 0x43, al
+    mov al, 0x40
+    out 0x40, al
+    mov al, 0
+    out 0x40, al
+    mov al, 0x0a
     out 0x20, al
-    in al, 0x20
+1:  in al, 0x20
     test al, 1
     jz 1b
     pop eax
