@@ -41,6 +41,29 @@ describe('Linux boots and powers off', () => {
     expect(code).toBe(0);
   });
 
+  test('work in user space gives the right answers', async () => {
+    const files = await images();
+    const script = [
+      'for i in $(seq 1 8); do seq $i 7 200000 > /tmp/a; gzip -c /tmp/a > /tmp/b; gunzip -c /tmp/b | cmp - /tmp/a || echo BAD; sort -rn /tmp/a | sort -n | cmp - /tmp/a || echo BAD; done',
+      'i=0; while [ $i -lt 200 ]; do x=$(echo $i); [ "$x" = $i ] || echo BAD; i=$((i+1)); done; echo finished $i',
+    ].join('; ');
+    const vm = godwit(['run', '--kernel', files.kernelPae, '--initrd', files.initrd, '--append', running(script), '--memory', '256M']);
+    const { code, stdout } = await vm.ended;
+    expect(stdout).toContain('finished 200');
+    expect(stdout).not.toContain('BAD');
+    expect(code).toBe(0);
+  });
+
+  test("Debian's installer reaches its first screen", async () => {
+    const files = await images();
+    const vm = godwit([
+      'run', '--kernel', files.installerKernel, '--initrd', files.installerInitrd, '--memory', '768M', '--append', 'console=ttyS0 TERM=linux',
+    ]);
+    await vm.seen('Language:');
+    vm.child.kill('SIGTERM');
+    expect((await vm.ended).code).toBe(0);
+  });
+
   test('a masked feature is gone from the guest', async () => {
     const files = await images();
     const vm = godwit([
