@@ -19,6 +19,7 @@ export function parseRunOptions(argv: string[]): RunOptions {
   const values = parseFlags(argv);
   if (!values.kernel) throw usageError('godwit run needs --kernel FILE (a Linux bzImage)');
   const native = loadNative();
+  const clockSample = { tsc: native.hostTsc(), ns: native.monotonicNs() };
   const { unsupported } = native.hostInfo();
   if (unsupported) throw new CliError(exitCodes.precondition, `this host cannot run guests: ${unsupported}`);
   const trace = values.trace ? values.trace.split(',') : [];
@@ -33,6 +34,7 @@ export function parseRunOptions(argv: string[]): RunOptions {
       features: chooseFeatures(values.cpu ?? 'host'),
       mode: chooseMode(values.engine ?? 'translate'),
       trace,
+      clockSample,
       processStartMs: performance.timeOrigin,
     },
   };

@@ -1,3 +1,5 @@
+import type { ClockSample } from './clock-hint';
+
 /** How guest code is executed. `interpret` is the slow twin alone: for tests and for hunting translator faults. */
 export type ExecutionMode = 'translate' | 'interpret';
 
@@ -21,6 +23,8 @@ export interface VmConfig {
   mode: ExecutionMode;
   /** Lines for `--trace`: which events are reported. */
   trace: string[];
+  /** A reading of the host's TSC and monotonic clock (nanoseconds), taken early: the later second one gives the TSC's rate. */
+  clockSample?: ClockSample;
   /** Host time (performance.timeOrigin based, milliseconds) at which the process began: for start-up figures. */
   processStartMs: number;
 }

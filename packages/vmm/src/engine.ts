@@ -6,6 +6,7 @@ import { Interpreter, StepResult } from '@godwit/interpreter';
 import { type BootState, loadLinux, Machine } from '@godwit/machine';
 import { type Buffers, loadNative, Mailbox, type Native } from '@godwit/metal';
 import { Translator } from '@godwit/translator';
+import { tscKhz, withClockHint } from './clock-hint';
 import type { EngineStats, Outcome, VmConfig } from './config';
 import { GuestMemory } from './guest-memory';
 import { loadRaw } from './raw-image';
@@ -334,7 +335,9 @@ export class Engine {
   // --- power on ----------------------------------------------------------------------
 
   private powerOn(): void {
-    const { raw, kernel, initrd, commandLine, memoryBytes } = this.config;
+    const { raw, kernel, initrd, memoryBytes, clockSample } = this.config;
+    const now = { tsc: this.native.hostTsc(), ns: this.native.monotonicNs() };
+    const commandLine = withClockHint(this.config.commandLine, clockSample && tscKhz(clockSample, now));
     if (!raw && !kernel) throw new Error('a VM needs a kernel or a raw image');
     const boot = raw ? loadRaw(this.memory, raw) : loadLinux(this.memory, { kernel: kernel as Uint8Array, initrd, commandLine, memoryBytes });
     resetState(this.state);
