@@ -4,6 +4,7 @@
  */
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { linkCommands } from './link-commands.mjs';
 import { root, runNode, tool } from './run.mjs';
 
 export function compileNative() {
@@ -16,4 +17,5 @@ export function compileTypeScript() {
     .map((name) => join('test', name))
     .filter((folder) => existsSync(join(root, folder, 'tsconfig.json')));
   runNode(tool.tsc, ['-b', '.', ...programs]);
+  linkCommands();
 }

@@ -62,7 +62,7 @@ if [ -n "$commands" ]; then
 fi
 
 # setsid and cttyhack give the shell a controlling terminal: Ctrl-C and job control work.
-while :; do
-  setsid cttyhack sh
-done
+# The shell's end is the guest's: nothing else runs here.
+setsid cttyhack sh
+poweroff -f
 `;

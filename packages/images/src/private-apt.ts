@@ -18,6 +18,8 @@ import { ImageError, runTool, tryTool, type ToolOptions } from './run-tool';
 
 export class PrivateApt {
   private readonly options: ToolOptions;
+  /** Leads every call's arguments. */
+  private readonly config: string;
   private updateProblem = '';
 
   constructor(
@@ -30,18 +32,20 @@ export class PrivateApt {
     writeFileSync(join(root, 'state/status'), '');
     const config = join(root, 'apt.conf');
     writeFileSync(config, aptConfiguration(root, architecture));
-    this.options = { env: { APT_CONFIG: config }, cwd: root };
+    // Not $APT_CONFIG: apt reads that before /etc/apt/apt.conf.d, which could then undo it; `-c` comes after.
+    this.config = `-c=${config}`;
+    this.options = { cwd: root };
   }
 
   /** Fetches the package lists. Returns what went wrong, or an empty string. */
   update(): string {
-    this.updateProblem = tryTool('apt-get', ['update', '-q'], this.options).problem;
+    this.updateProblem = tryTool('apt-get', [this.config, 'update', '-q'], this.options).problem;
     return this.updateProblem;
   }
 
   /** The fields of the newest version of a package. */
   show(name: string): Record<string, string> {
-    const { stdout } = tryTool('apt-cache', ['show', '--no-all-versions', name], this.options);
+    const { stdout } = tryTool('apt-cache', [this.config, 'show', '--no-all-versions', name], this.options);
     const fields = parseRecord(stdout);
     if (fields.Package !== name) {
       const reason = this.updateProblem ? `; the package lists are incomplete: ${this.updateProblem}` : '';
@@ -53,7 +57,7 @@ export class PrivateApt {
   /** Downloads packages into `folder`, as `<name>_<version>_<architecture>.deb`. */
   download(names: string[], folder: string): void {
     mkdirSync(folder, { recursive: true });
-    runTool('apt-get', ['download', '-q', ...names], { ...this.options, cwd: folder });
+    runTool('apt-get', [this.config, 'download', '-q', ...names], { ...this.options, cwd: folder });
   }
 }
 
@@ -76,7 +80,6 @@ export function dependencyWithPrefix(depends: string, prefix: string): string | 
 }
 
 function aptConfiguration(root: string, architecture: string): string {
-  // The file named by APT_CONFIG is read last, so it overrides /etc/apt/apt.conf.d.
   return `
 #clear APT::Architectures;
 APT::Architecture "${architecture}";
