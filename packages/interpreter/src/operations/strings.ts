@@ -68,8 +68,9 @@ const lods: Element = (c, form) => {
 };
 
 const cmps: Element = (c, form) => {
-  const left = c.mem.read(sourceAddress(c, form), form.size);
+  // es:edi first, as the host CPU does it: where both are missing, that is the address in CR2.
   const right = c.mem.read(targetAddress(c, form, false), form.size);
+  const left = c.mem.read(sourceAddress(c, form), form.size);
   sub[sizeIndex(form.size)](c, left, right);
   advance(c, Reg.ESI, form, 1);
   advance(c, Reg.EDI, form, 1);
