@@ -17,6 +17,14 @@ export interface Generated extends Case {
   ins: Instruction;
   /** As it is run. */
   now: Instruction;
+  /** Instructions before it in the same block. */
+  before: Instruction[];
+}
+
+export interface Chosen {
+  bytes: number[];
+  ins: Instruction;
+  before?: { bytes: number[]; ins: Instruction }[];
 }
 
 const integers = [
@@ -35,13 +43,13 @@ const extendeds: [low: number, high: number, sign: number][] = [
 const missing = [0, 0x1000, DATA + DATA_BYTES, DATA - 0x800, READ_ONLY + 0x1000, 0x20000000, 0x7ffff000, 0x90000000, CODE - 8];
 
 /** Fills memory, chooses and places the cases; `image` is guest-physical memory. */
-export function makeBatch(random: Random, image: Uint8Array, next: () => { bytes: number[]; ins: Instruction } | undefined): Generated[] {
+export function makeBatch(random: Random, image: Uint8Array, next: () => Chosen | undefined): Generated[] {
   fillImage(random, image);
   const cases: Generated[] = [];
   while (cases.length < CASES_PER_BATCH) {
     const found = next();
     if (!found) break;
-    cases.push(makeCase(random, image, cases.length, found.bytes, found.ins));
+    cases.push(makeCase(random, image, cases.length, found));
   }
   return cases;
 }
@@ -57,6 +65,32 @@ export function instructionOf(row: Row, random: Random): { bytes: number[]; ins:
 }
 
 export const testedRows = rows;
+
+const imageStores = /^f(n?stenv|n?save|ldenv|rstor|xsave|xrstor)$/;
+const blockRows = rows.filter((row) => (row.kind === 'self' || row.kind === 'stack') && !imageStores.test(row.mnemonic) && !row.mnemonic.startsWith('rd'));
+const integerRows = blockRows.filter((row) => row.unit === 'int');
+const enders = rows.filter((row) => row.kind === 'flow' || row.kind === 'string' || blockRows.includes(row));
+
+/** A few instructions in a row, as one block: flags and registers live from one to the next, faults in the middle. */
+export function blockOf(random: Random, accept: (ins: Instruction) => boolean): Chosen | undefined {
+  const choose = (from: readonly Row[]): Chosen | undefined => {
+    const found = instructionOf(random.pick(from), random);
+    return found && accept(found.ins) ? found : undefined;
+  };
+  const last = choose(random.chance(50) ? integerRows : enders);
+  if (!last) return undefined;
+  const before: Chosen[] = [];
+  let bytes = last.bytes.length;
+  for (let n = 1 + random.below(5); n > 0; n--) {
+    const found = choose(random.chance(70) ? integerRows : blockRows);
+    if (!found || bytes + found.bytes.length > 42) continue;
+    // Most memory operands would be random addresses: one in four of them is enough.
+    if (found.ins.hasMemory && random.chance(75)) continue;
+    bytes += found.bytes.length;
+    before.push(found);
+  }
+  return before.length === 0 ? undefined : { ...last, before };
+}
 
 function fillImage(random: Random, image: Uint8Array): void {
   const view = new DataView(image.buffer, image.byteOffset);
@@ -83,12 +117,13 @@ function chunk(random: Random): [number, number] {
   }
 }
 
-function makeCase(random: Random, image: Uint8Array, slot: number, bytes: number[], ins: Instruction): Generated {
+function makeCase(random: Random, image: Uint8Array, slot: number, { bytes, ins, before = [] }: Chosen): Generated {
+  const lead = before.flatMap((b) => b.bytes);
   // The last slot of a page lies across the page's border, if the instruction is long enough to.
   const lastInPage = slot % 64 === 63 && slot !== CASES_PER_BATCH - 1;
-  const eip = CODE + slot * CODE_SLOT + (lastInPage && bytes.length > 1 ? 64 - 1 - random.below(bytes.length - 1) : 20);
+  const eip = CODE + slot * CODE_SLOT + (lastInPage && bytes.length > 1 ? 64 - 1 - random.below(bytes.length - 1) : 20 + lead.length);
   const c: Generated = {
-    bytes: Uint8Array.from(bytes), length: ins.length, eip, ins, now: ins,
+    bytes: Uint8Array.from(bytes), length: ins.length, eip, ins, now: ins, before: before.map((b) => b.ins),
     gpr: Uint32Array.from({ length: 8 }, () => value(random)),
     eflags: 0x202 | (random.u32() & (random.chance(50) ? 0x8d5 : 0xcd5)) | (random.chance(10) ? 0x200000 : 0),
     patches: [],
@@ -101,6 +136,10 @@ function makeCase(random: Random, image: Uint8Array, slot: number, bytes: number
   patchFlow(random, c);
   c.now = decode(c.bytes, 0, c.bytes.length, true) as Instruction;
   image.set(c.bytes, toPhysical(eip));
+  // Steered by the block's last instruction; the others take the addresses that come.
+  image.set(lead, toPhysical(eip - lead.length));
+  c.eip = eip - lead.length;
+  c.bytes = Uint8Array.from([...lead, ...c.bytes]);
   return c;
 }
 
@@ -205,6 +244,8 @@ function immediateBytes({ row, operandSize }: Instruction): number {
 function patchFlow(random: Random, c: Generated): void {
   const { ins } = c;
   const view = new DataView(c.bytes.buffer);
+  // Back into itself or a block's earlier instructions would be a loop.
+  if (ins.row.immediate === 'Jb' && (c.before.length > 0 || 256 - c.bytes[ins.length - 1] <= ins.length)) c.bytes[ins.length - 1] &= 3;
   const aim = LANDING + random.below(0xff0);
   if (ins.row.immediate === 'Jz' && ins.operandSize === 4) view.setUint32(ins.length - 4, (aim - c.eip - ins.length) >>> 0, true);
   if (ins.row.immediate === 'p' && ins.operandSize === 4) view.setUint32(ins.length - 6, aim, true);

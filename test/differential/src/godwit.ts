@@ -39,6 +39,8 @@ export class Godwit {
   readonly ram: Uint8Array;
   /** Set when the case's own instruction was left to the interpreter. */
   interpreted = false;
+  /** Set when any instruction of the case was. */
+  interpretedAny = false;
   readonly allowed: Set<string>;
   private readonly native: Native;
   private readonly state: VcpuState;
@@ -93,6 +95,7 @@ export class Godwit {
   translated(c: Case, image: Uint8Array): Outcome {
     this.load(c, image);
     this.interpreted = false;
+    this.interpretedAny = false;
     const s = this.state;
     for (let steps = 0; s.cpl === 3 && steps < MAX_STEPS; steps++) {
       const exit = this.native.run();
@@ -101,6 +104,7 @@ export class Godwit {
         if (!this.blocks.translateAt(s.eip)) this.interpreter.step();
       } else if (exit === Exit.Interpret) {
         if (s.eip === c.eip) this.interpreted = true;
+        if (this.ram[toPhysical(s.eip)] !== INT3) this.interpretedAny = true;
         this.interpreter.step();
       } else if (exit === Exit.Exception) {
         const vector = s.get('exitVector');

@@ -47,14 +47,14 @@ export class Oracle {
     const file = path.join(this.directory, 'batch');
     const packed = pack(cases, image);
     fs.writeFileSync(file, packed.bytes);
-    const result = spawnSync(this.program, [file], { encoding: 'utf8' });
+    const result = spawnSync(this.program, [file], { encoding: 'utf8', timeout: 20_000 });
     const out = fs.readFileSync(file);
     if (result.status !== 0) {
       const current = out.readUInt32LE(8);
       const at = cases[current];
       throw new Error(`the oracle ended with ${result.status ?? result.signal} at case ${current}: ${at ? Buffer.from(at.bytes).toString('hex') : ''}`);
     }
-    const outcomes = cases.map((c, n) => unpack(out, packed.resultOffset + n * RESULT_BYTES, c, image));
+    const outcomes = cases.map((_, n) => unpack(out, packed.resultOffset + n * RESULT_BYTES, image));
     return { outcomes, lowMapped: out.readUInt32LE(12) !== 0 };
   }
 }
@@ -89,7 +89,7 @@ function pack(cases: readonly Case[], image: Uint8Array): { bytes: Buffer; resul
 /** Fields of a result by their u32 index. */
 const enum Field { Eip = 8, Eflags, Trap, Error, Cr2, Segments, Lines = 19 }
 
-function unpack(b: Buffer, start: number, c: Case, image: Uint8Array): Outcome {
+function unpack(b: Buffer, start: number, image: Uint8Array): Outcome {
   const u32 = (i: number): number => b.readUInt32LE(start + i * 4);
   const lines = u32(Field.Lines);
   let memory: Uint8Array | null = null;
