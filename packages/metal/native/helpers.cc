@@ -23,6 +23,16 @@ static u32 leave(State *s, u32 reason) {
   return 1;
 }
 
+constexpr u32 kPresentCode32 = 0x409800, kPresentData = 0x9200, kCodeMask = 0x409800, kDataMask = 0x9A00;
+
+// Where translated code finds the base of fs or gs: a page that faults while the segment is not plain flat-limit data.
+static void setSegmentPointer(Vm *vm, u32 i) {
+  State *s = vm->state;
+  const Segment &g = s->segments[i];
+  const bool usable = g.limit == 0xFFFFFFFF && (g.access & kDataMask) == kPresentData;
+  s->segmentBasePointer[i] = usable ? (u64)&s->segments[i].base : (u64)vm->segmentPoison;
+}
+
 // Chooses window, table and mode for the state as it is; false (exitReason set): TypeScript must act first.
 bool prepareResume(Vm *vm) {
   State *s = vm->state;
@@ -32,7 +42,6 @@ bool prepareResume(Vm *vm) {
   s->sysFlags = f & ~(kHostFlags | kFlagIF | kFlagRF | 2);
   s->exitHostRip = 0;
   s->exitArg0 = 0;
-  constexpr u32 kPresentCode32 = 0x409800, kPresentData = 0x9200, kCodeMask = 0x409800, kDataMask = 0x9A00;
   const bool translatable = (s->cr0 & kCr0PE) && !(f & (kFlagTF | kFlagVM)) && (s->cpl == 0 || s->cpl == 3) &&
                             !(f & kFlagAC && s->cpl == 3 && s->cr0 & 0x40000) &&  // alignment checks
                             flat(s->segments[CS], kCodeMask, kPresentCode32) &&
@@ -53,11 +62,8 @@ bool prepareResume(Vm *vm) {
   }
   const bool noSse = !(s->cr4 & 0x200), noAvx = !(s->cr4 & 0x40000) || (s->xcr0 & 6) != 6;
   s->modeKey = (user ? 1 : 0) | (s->cr0 & (kCr0TS | kCr0EM) ? 2 : 0) | (noSse ? 4 : 0) | (noAvx ? 8 : 0);
-  for (u32 i = FS; i <= GS; i++) {
-    const Segment &g = s->segments[i];
-    const bool usable = g.limit == 0xFFFFFFFF && (g.access & kDataMask) == kPresentData;
-    s->segmentBasePointer[i] = usable ? (u64)&s->segments[i].base : (u64)vm->segmentPoison;
-  }
+  setSegmentPointer(vm, FS);
+  setSegmentPointer(vm, GS);
   const u32 window = user ? vm->userWindow : 0;
   const u64 low = (u64)vm->windows[vm->userWindow].base, own = (u64)vm->windows[window].base;
   if (user) finishDeferred(vm);
@@ -309,49 +315,63 @@ HANDLER(sysexit) {
   return resume(vm);
 }
 
+// The handlers below that neither change mode, privilege nor window resume as
+// they came: flags, window and table are still those in force (a kick shows in
+// the table pointer), so the full prepareResume is spared.
+static u32 refuse(State *s) {
+  composeFlags(s);
+  s->exitArg0 = 0;
+  return leave(s, kInterpret);
+}
+
 HANDLER(load_segment) {
-  BEGIN;
+  Vm *const vm = g_vm;
+  s->counters[cCallouts]++;
   s->counters[cSegmentLoads]++;
   const u32 selector = s->exitArg0 & 0xFFFF, seg = s->exitArg0 >> 16 & 7, pop = s->exitArg0 >> 24;
-  const u32 next = s->exitArg1;
-  s->exitArg0 = 0;
-  if (seg == SS || seg == CS) return leave(s, kInterpret);
-  if ((selector & ~3u) == 0) {
-    s->segments[seg] = {selector, 0, 0, 0};
-  } else {
+  if (seg == SS || seg == CS) return refuse(s);
+  Segment loaded = {selector, 0, 0, 0};
+  if ((selector & ~3u) != 0) {
     Descriptor d;
-    if (!readDescriptor(vm, selector, &d)) return leave(s, kInterpret);
+    if (!readDescriptor(vm, selector, &d)) return refuse(s);
     const u32 access = d.hi >> 8 & 0xFF, dpl = access >> 5 & 3, rpl = selector & 3;
-    if ((access & 0x91) != 0x91) return leave(s, kInterpret);       // present, code or data, accessed
-    if ((access & 0x0A) == 0x08) return leave(s, kInterpret);       // execute-only
-    if ((access & 0x0C) != 0x0C && dpl < (s->cpl > rpl ? s->cpl : rpl)) return leave(s, kInterpret);
-    if ((access & 0x0C) == 0x04) return leave(s, kInterpret);       // expand-down
-    loadSegment(s->segments[seg], selector, d);
+    if ((access & 0x91) != 0x91) return refuse(s);  // present, code or data, accessed
+    if ((access & 0x0A) == 0x08) return refuse(s);  // execute-only
+    if ((access & 0x0C) != 0x0C && dpl < (s->cpl > rpl ? s->cpl : rpl)) return refuse(s);
+    if ((access & 0x0C) == 0x04) return refuse(s);  // expand-down
+    loadSegment(loaded, selector, d);
   }
-  s->eip = next;
+  s->segments[seg] = loaded;
+  s->eip = s->exitArg1;
   if (pop) s->gpr[ESP] += 4;
+  if (seg >= FS) {
+    setSegmentPointer(vm, seg);
+    return 0;
+  }
+  if (flat(loaded, kDataMask, kPresentData)) return 0;
+  composeFlags(s);
   return resume(vm);
 }
 
 // SDM 2B, VERR/VERW. Linux runs verw on every return to user mode.
 HANDLER(verify) {
-  BEGIN;
-  const u32 selector = s->exitArg0 & 0xFFFF, next = s->exitArg1;
+  Vm *const vm = g_vm;
+  s->counters[cCallouts]++;
+  const u32 selector = s->exitArg0 & 0xFFFF;
   const bool write = s->exitArg0 >> 16 & 1;
-  s->exitArg0 = 0;
   bool ok = false;
-  if (selector & 4) return leave(s, kInterpret);
+  if (selector & 4) return refuse(s);
   if ((selector & ~3u) != 0 && (selector | 7) <= s->gdtrLimit) {
     Descriptor d;
-    if (!readDescriptor(vm, selector, &d)) return leave(s, kInterpret);
+    if (!readDescriptor(vm, selector, &d)) return refuse(s);
     const u32 access = d.hi >> 8 & 0xFF, dpl = access >> 5 & 3, rpl = selector & 3;
     const bool code = access & 8, conforming = (access & 0xC) == 0xC;
     ok = (access & 0x10) && (conforming || dpl >= (s->cpl > rpl ? s->cpl : rpl));
     ok = ok && (write ? !code && (access & 2) : !code || (access & 2));
   }
-  s->eflags = ok ? s->eflags | 0x40 : s->eflags & ~0x40u;
-  s->eip = next;
-  return resume(vm);
+  s->rawFlags = ok ? s->rawFlags | 0x40 : s->rawFlags & ~0x40ull;
+  s->eip = s->exitArg1;
+  return 0;
 }
 
 HANDLER(write_cr3) {
@@ -381,30 +401,35 @@ HANDLER(invlpg) {
 }
 
 HANDLER(rdtsc) {
-  BEGIN;
-  const u32 next = s->exitArg1;
-  s->exitArg0 = 0;
-  if ((s->cr4 & 4) && s->cpl) return leave(s, kInterpret);
+  s->counters[cCallouts]++;
+  if ((s->cr4 & 4) && s->cpl) return refuse(s);
   u32 lo, hi;
   asm volatile("rdtsc" : "=a"(lo), "=d"(hi));
   const u64 tsc = (((u64)hi << 32) | lo) + s->tscOffset;
   s->gpr[EAX] = (u32)tsc;
   s->gpr[EDX] = (u32)(tsc >> 32);
-  s->eip = next;
-  return resume(vm);
+  s->eip = s->exitArg1;
+  return 0;
 }
 
 HANDLER(popf) {
-  BEGIN;
+  Vm *const vm = g_vm;
+  s->counters[cCallouts]++;
   const u32 image = s->exitArg0, next = s->exitArg1;
-  s->exitArg0 = 0;
+  composeFlags(s);
+  const u32 old = s->eflags;
   u32 loadable = kHostFlags | kFlagTF | kFlagNT | kFlagAC | 0x200000;  // + ID
   if (s->cpl == 0) loadable |= 0x3000 | kFlagIF;
-  else if (s->cpl <= (s->eflags >> 12 & 3)) loadable |= kFlagIF;
-  s->eflags = ((image & loadable) | (s->eflags & ~loadable) | 2) & ~kFlagRF;
+  else if (s->cpl <= (old >> 12 & 3)) loadable |= kFlagIF;
+  s->eflags = ((image & loadable) | (old & ~loadable) | 2) & ~kFlagRF;
   s->gpr[ESP] += 4;
   s->eip = next;
-  return resume(vm);
+  s->exitArg0 = 0;
+  if ((s->eflags ^ old) & ~(kHostFlags | kFlagIF)) return resume(vm);
+  if ((s->eflags & kFlagIF) && s->interruptPending) return resume(vm);
+  s->rawFlags = (s->eflags & kHostFlags) | 0x202;
+  s->ifCell = s->eflags & kFlagIF;
+  return 0;
 }
 
 HANDLER(fault_deliver) {
