@@ -9,6 +9,7 @@ import { Translator } from '@godwit/translator';
 import { tscKhz, withClockHint } from './clock-hint';
 import type { EngineStats, Outcome, VmConfig } from './config';
 import { GuestMemory } from './guest-memory';
+import { hostCpuidQuery } from './host-cpuid';
 import { loadRaw } from './raw-image';
 import {
   CODE_CACHE_BYTES, INTERPRET_BURST, MAX_SLEEP_NS, SELF_MODIFY_DECAY_BURSTS, SELF_MODIFY_LIMIT,
@@ -384,12 +385,4 @@ function enterAt(s: VcpuState, boot: BootState): void {
   for (const seg of [SegIndex.ES, SegIndex.SS, SegIndex.DS, SegIndex.FS, SegIndex.GS]) {
     s.setSegment(seg, boot.ds.selector, boot.ds.base, boot.ds.limit, boot.ds.access);
   }
-}
-
-export function hostCpuidQuery(native: Native): (leaf: number, subleaf: number) => readonly [number, number, number, number] {
-  const out = new Uint32Array(4);
-  return (leaf, subleaf) => {
-    native.hostCpuid(leaf >>> 0, subleaf >>> 0, out);
-    return [out[0], out[1], out[2], out[3]];
-  };
 }

@@ -1,3 +1,3 @@
 export * from './config';
 export * from './vm';
-export { hostCpuidQuery } from './engine';
+export { hostCpuidQuery } from './host-cpuid';
