@@ -7,7 +7,7 @@
  * A round gives every row a few cases, then runs blocks of several instructions. Exit code 1: something differs. Prints
  * one line of JSON at the end, which the test reads.
  */
-import type { Row } from '@godwit/isa';
+import { type Row, Seg } from '@godwit/isa';
 import { compare, halfDone, hangsOnUndefined, offsetOf } from './compare';
 import { blockOf, type Chosen, type Generated, instructionOf, makeBatch, testedRows } from './generate';
 import { Godwit } from './godwit';
@@ -128,9 +128,11 @@ class Run {
     if (!host) return;
     // A stray access met the oracle's own pages, or the end of the segment.
     if (translated.vector === 14 && translated.cr2 >= ORACLE_TEXT && (host.vector !== 14 || host.cr2 !== translated.cr2)) return;
+    // Offsets near the end of the gs segment that a block's instructions came to by themselves.
+    if (host.vector === 13 && c.before.length > 0 && [...c.before, c.ins].some((ins) => ins.memorySegment === Seg.GS)) return;
     this.onHost++;
     this.hostRows.add(id);
-    this.tell(c, 'translator/host', translated, host);
+    if (!halfDone(c, translated)) this.tell(c, 'translator/host', translated, host);
     if (interpreterToo) this.tell(c, 'interpreter/host', interpreted, host);
   }
 
