@@ -229,14 +229,6 @@ static napi_value invalidatePageFn(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-// watchPage(gpaPage): the interpreter keeps decoded code of that page.
-static napi_value watchPage(napi_env env, napi_callback_info info) {
-  ARGS(1);
-  const u32 page = argU32(env, argv[0]);
-  if (page < g_vm->ramPages) protectCodePage(g_vm, page);
-  return nullptr;
-}
-
 // flushTlb(kind): 0 CR3 reload, 1 global entries too, 2 everything changed (paging mode, WP, NX).
 static napi_value flushTlb(napi_env env, napi_callback_info info) {
   ARGS(1);
@@ -384,7 +376,7 @@ static napi_value init(napi_env env, napi_value exports) {
     napi_callback fn;
   } functions[] = {
       {"hostInfo", hostInfo}, {"create", create}, {"attach", attach}, {"run", run}, {"install", install},
-      {"invalidatePage", invalidatePageFn}, {"watchPage", watchPage}, {"flushTlb", flushTlb}, {"flushPage", flushPageFn},
+      {"invalidatePage", invalidatePageFn}, {"flushTlb", flushTlb}, {"flushPage", flushPageFn},
       {"flushCode", flushCode}, {"deliver", deliverFn}, {"executeHost", executeHost}, {"kick", kick},
       {"setDeadline", setDeadline}, {"sleep", sleepFn}, {"codeCursor", codeCursor}, {"hostCpuid", hostCpuid},
       {"hostTsc", hostTsc}, {"monotonicNs", monotonicNs}, {"destroy", destroy},

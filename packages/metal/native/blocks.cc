@@ -103,8 +103,6 @@ void killBlock(Vm *vm, u32 n) {
 void invalidatePage(Vm *vm, u32 gpaPage) {
   if (!vm->watched[gpaPage]) return;
   vm->state->counters[cSelfModified]++;
-  // Told to the interpreter's decode cache: a count and the last 256 pages.
-  vm->mailbox[kWrittenRing + vm->mailbox[kWrittenCount]++ % 256] = gpaPage;
   if (vm->selfModify[gpaPage] < 255) vm->selfModify[gpaPage]++;
   for (u32 n = vm->pageBlocks[gpaPage]; n; n = vm->blocks[n].pageNext) killBlock(vm, n);
   vm->pageBlocks[gpaPage] = 0;

@@ -26,9 +26,6 @@ constexpr u32 kMaxMappedPages = 50000;  // below vm.max_map_count (65,530): scat
 constexpr u32 kQuadrantMissLimit = 100000;  // supervisor pages met in a user quadrant before it counts as the kernel's
 constexpr u32 kSelfModifyLimit = 64;    // writes into translated code of one page before it is interpreted
 
-// Mailbox words beyond installBlock's arguments.
-constexpr u32 kWrittenCount = 16, kWrittenRing = 32;
-
 // ---- what a window knows of a linear page ------------------------------------
 // info = gpaPage << 8 | flags
 constexpr u32 kMapped = 1, kWritable = 2, kExec = 4, kGlobal = 8, kInRun = 16;

@@ -18,8 +18,6 @@ export interface Native {
   install(): number;
   /** RAM of this guest page is about to be written from TypeScript. */
   invalidatePage(gpaPage: number): void;
-  /** The interpreter keeps decoded code of that page: writes to it are reported (Mailbox.WrittenCount). */
-  watchPage(gpaPage: number): void;
   /** 0: CR3 reload, 1: global entries too, 2: everything changed (paging mode, WP, NX). */
   flushTlb(kind: 0 | 1 | 2): void;
   flushPage(linear: number): void;
@@ -67,9 +65,6 @@ export const enum Mailbox {
   Mode = 5,
   MapOffset = 6,
   MapCount = 7,
-  /** Watched pages written so far, and the last 256 of them. */
-  WrittenCount = 16,
-  WrittenRing = 32,
 }
 
 let loaded: Native | undefined;

@@ -4,7 +4,7 @@ import {
 import { decode } from '@godwit/isa';
 import { Interpreter, StepResult } from '@godwit/interpreter';
 import { type BootState, loadLinux, Machine } from '@godwit/machine';
-import { type Buffers, loadNative, Mailbox, type Native } from '@godwit/metal';
+import { type Buffers, loadNative, type Native } from '@godwit/metal';
 import { Translator } from '@godwit/translator';
 import { tscKhz, withClockHint } from './clock-hint';
 import type { EngineStats, Outcome, VmConfig } from './config';
@@ -60,8 +60,6 @@ export class Engine {
   private burstsOnModified = 0;
   private firstInstructionMs = 0;
   private readonly traced: Set<string>;
-  private readonly mailbox: Uint32Array;
-  private writtenSeen = 0;
   private readonly mnemonics: Record<string, number> = {};
 
   constructor(private readonly config: VmConfig, private readonly ports: EnginePorts) {
@@ -73,7 +71,6 @@ export class Engine {
     }
     const buffers: Buffers = native.create(config.memoryBytes, CODE_CACHE_BYTES);
     native.attach();
-    this.mailbox = new Uint32Array(buffers.mailbox);
     this.startNs = native.monotonicNs();
     this.traced = new Set(config.trace);
     this.state = new VcpuState(buffers.state);
@@ -213,8 +210,6 @@ export class Engine {
     const eip = this.state.eip;
     if (this.traced.has('interpret')) this.ports.trace(`interpret ${eip.toString(16)}`);
     if (this.traced.has('exits')) this.countMnemonic(eip);
-    this.forgetWrittenCode();
-    this.watchCode(eip);
     this.afterInterpreter(this.interpreter.step());
   }
 
@@ -229,30 +224,9 @@ export class Engine {
 
   private interpretStretch(): void {
     const cells = this.state.u32, kicked = stateOffset.kicked >> 2, pending = stateOffset.interruptPending >> 2;
-    // Translated code may have written pages that a burst of the interpreter decoded: start afresh.
-    if (this.config.mode === 'translate') this.interpreter.invalidateAll();
     const { core } = this.interpreter;
     const attention = (): boolean => cells[kicked] !== 0 || this.devicesTouched || (cells[pending] !== 0 && (core.flags & 0x200) !== 0);
     this.afterInterpreter(this.interpreter.run(INTERPRET_BURST, attention));
-  }
-
-  /** The interpreter's decode cache follows what translated code wrote. */
-  private forgetWrittenCode(): void {
-    const count = this.mailbox[Mailbox.WrittenCount];
-    if (count === this.writtenSeen) return;
-    if (count - this.writtenSeen > 256) this.interpreter.invalidateAll();
-    else for (let n = this.writtenSeen; n !== count; n++) this.interpreter.invalidatePage(this.mailbox[Mailbox.WrittenRing + (n & 255)] * 4096);
-    this.writtenSeen = count;
-  }
-
-  /** Has writes to the page that the interpreter is about to decode reported. */
-  private watchCode(eip: number): void {
-    const s = this.state;
-    const linear = (eip + s.base(SegIndex.CS)) >>> 0;
-    for (const at of (linear & 0xfff) > 0xff0 ? [linear, (linear + 15) >>> 0] : [linear]) {
-      const gpa = this.interpreter.translateLinear(at, 'execute', s.cpl === 3);
-      if (typeof gpa === 'number' && this.memory.isRam(gpa) && this.memory.watched[gpa >>> 12] === 0) this.native.watchPage(gpa >>> 12);
-    }
   }
 
   private afterInterpreter(result: StepResult): void {

@@ -7,7 +7,7 @@ export const CODE_CACHE_RESERVE = 64 * 1024;
 /** Writes into translated code of one page after which the page is interpreted for a while. */
 export const SELF_MODIFY_LIMIT = 64;
 /** Guest instructions interpreted at a time where code is not translated. */
-export const INTERPRET_BURST = 2000;
+export const INTERPRET_BURST = 20_000;
 /** Bursts after which a page of self-modifying code may be translated again. */
 export const SELF_MODIFY_DECAY_BURSTS = 64;
 /** Longest sleep of a halted vCPU, nanoseconds: bounds how late a lost wake-up is noticed. */
