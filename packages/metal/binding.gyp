@@ -1,6 +1,15 @@
 {
   # The core runs between two stretches of guest code and in signal handlers:
   # general registers only, and no loop may become a call to a vectorised libc routine.
+  # The Debug configuration is the sanitizer build: undefined behaviour is reported and ends the process.
+  "target_defaults": {
+    "configurations": {
+      "Debug": {
+        "cflags": ["-g", "-fsanitize=undefined", "-fno-sanitize-recover=undefined"],
+        "ldflags": ["-fsanitize=undefined"]
+      }
+    }
+  },
   "targets": [
     {
       "target_name": "godwit_core",

@@ -6,7 +6,9 @@ const fs = require('node:fs');
 const path = require('node:path');
 
 const here = __dirname;
-const output = path.join(here, 'build', 'Release', 'godwit_metal.node');
+// --sanitize: the build with UndefinedBehaviorSanitizer, used with GODWIT_NATIVE=Debug.
+const sanitize = process.argv.includes('--sanitize');
+const output = path.join(here, 'build', sanitize ? 'Debug' : 'Release', 'godwit_metal.node');
 const inputs = ['binding.gyp', ...fs.readdirSync(path.join(here, 'native')).map((f) => path.join('native', f))];
 const newest = Math.max(...inputs.map((f) => fs.statSync(path.join(here, f)).mtimeMs));
 if (fs.existsSync(output) && fs.statSync(output).mtimeMs > newest) process.exit(0);
@@ -24,7 +26,7 @@ function nodeGyp() {
 }
 
 const prefix = path.join(path.dirname(fs.realpathSync(process.execPath)), '..');
-const args = [nodeGyp(), 'configure', 'build', '--silent'];
+const args = [nodeGyp(), 'configure', 'build', '--silent', sanitize ? '--debug' : '--release'];
 if (fs.existsSync(path.join(prefix, 'include', 'node', 'node_api.h'))) args.push(`--nodedir=${prefix}`);
 const result = spawnSync(process.execPath, args, { cwd: here, encoding: 'utf8', env: { ...process.env, JOBS: '2' } });
 if (result.status !== 0) {

@@ -135,7 +135,7 @@ static napi_value create(napi_env env, napi_callback_info info) {
   vm->rmap = table<RmapNode>(kMaxRmap);
   vm->rmapHead = table<u32>(vm->ramPages + 16);
   vm->links = table<Link>(kMaxLinks);
-  vm->shadowPool = table<u8>(4096ull * 65536);
+  vm->shadowPool = table<u8>(4096ull * (kWindows * 2048 + 64));
   // Windows must begin on a 4 GiB border: the low half of a host address is then the guest-linear address.
   u8 *arena = (u8 *)reserve(kWindowStride * (kWindows + 1));
   u8 *tables = (u8 *)reserve(kTableStride * (kWindows * kTablesPerWindow + 1), PROT_READ | PROT_WRITE);

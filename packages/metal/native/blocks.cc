@@ -64,6 +64,7 @@ u32 findBlock(Vm *vm, u32 eip, u32 mode) {
     if (b.eip != eip || b.gpaPage != gpaPage || b.mode != mode || !b.valid) continue;
     if (b.gpaPage2 != ~0u && resolve(vm, window, (eip | 0xFFF) + 1, user) != b.gpaPage2) continue;
     ((u32 *)tableOf(vm, window, mode))[eip] = b.hostStart;
+    vm->tableFills++;
     return n;
   }
   return 0;
@@ -80,7 +81,7 @@ static void unhash(Vm *vm, u32 n) {
 
 static void unlinkBlock(Vm *vm, Block &b) {
   for (u32 l = b.links; l; l = vm->links[l].next)
-    *(u32 *)(vm->codeRw + vm->links[l].site) = vm->links[l].original;
+    store32(vm->codeRw + vm->links[l].site, vm->links[l].original);
   b.links = 0;
 }
 

@@ -53,6 +53,8 @@ bool prepareResume(Vm *vm) {
     s->exitReason = kInterpret;
     return false;
   }
+  // What a guest can make grow without end is dropped as a whole before it can hurt the host.
+  if (vm->rmapCount > kMaxRmap - 65536 || vm->tableFills > kMaxTableFills) dropEverything(vm);
   const bool user = s->cpl == 3;
   if ((s->cr0 & kCr0PG) && (!vm->userWindow || vm->windows[vm->userWindow].cr3 != s->cr3)) activateCr3(vm);
   if (user && !vm->userWindow) {  // user mode without paging: no user window; leave it to the interpreter
@@ -150,7 +152,7 @@ bool deliver(Vm *vm, u32 vector, bool hasError, u32 error, u32 returnEip, bool s
     for (u32 i = 0; i < count; i++) {
       if (((top + i * 4) & 0xFFF) > 0xFFC || !(slots[i] = guestPointer(vm, top + i * 4, true, false))) return false;
     }
-    for (u32 i = 0; i < count; i++) *(u32 *)slots[i] = frame[i];
+    for (u32 i = 0; i < count; i++) store32(slots[i], frame[i]);
   } else {
     u8 *p = guestPointer(vm, top, true, false);
     if (!p) return false;
@@ -191,19 +193,18 @@ HANDLER(chain) {
   if (!n) return leave(s, kMiss);
   const Block *from = blockAt(vm, (u64)vm->codeRx + site);
   Block &to = vm->blocks[n];
-  u32 *const rel = (u32 *)(vm->codeRw + site);
+  u8 *const rel = vm->codeRw + site;
   if (from && from->valid && from->mode == to.mode) {
     const bool samePage = from->gpaPage == to.gpaPage && from->eip >> 12 == to.eip >> 12;
     if (to.gpaPage2 != ~0u || (!samePage && (to.mode & 1))) {
-      *rel += kStubTable;  // may not be linked: go through the block table from now on
+      store32(rel, load32(rel) + kStubTable);  // may not be linked: go through the block table from now on
       return resume(vm);
     }
-    if (vm->linkCount + 1 < kMaxLinks) {
-      const u32 l = ++vm->linkCount;
-      vm->links[l] = {site, *rel, to.links};
-      to.links = l;
-      *rel = to.hostStart - (site + 4);
-    }
+    if (vm->linkCount + 1 >= kMaxLinks) return leave(s, kCacheFull);
+    const u32 l = ++vm->linkCount;
+    vm->links[l] = {site, load32(rel), to.links};
+    to.links = l;
+    store32(rel, to.hostStart - (site + 4));
   }
   return resume(vm);
 }

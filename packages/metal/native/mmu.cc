@@ -317,6 +317,7 @@ void dropEverything(Vm *vm) {
   }
   zeroBytes(vm->rmapHead, (u64)vm->ramPages * 4);
   vm->rmapCount = vm->rmapFree = 0;
+  vm->tableFills = 0;
   vm->runCount = 0;
   sys(SYS_madvise, (long)vm->shadowPool, (long)(vm->shadowCount + 1) * 4096, MADV_DONTNEED);
   vm->shadowCount = vm->shadowFree = 0;
@@ -694,7 +695,7 @@ bool readGuest32(Vm *vm, u32 linear, u32 *value) {
   if ((linear & 0xFFF) > 0xFFC) return false;
   const u8 *p = guestPointer(vm, linear, false, false);
   if (!p) return false;
-  *value = *(const u32 *)p;
+  *value = load32(p);
   return true;
 }
 

@@ -22,6 +22,7 @@ constexpr u32 kBlockHash = 1u << 18;
 constexpr u32 kMaxRmap = 1u << 22;
 constexpr u32 kMaxRuns = 4096;
 constexpr u32 kMaxLinks = 1u << 20;
+constexpr u32 kMaxTableFills = 200000;  // block table entries made before all tables are dropped: each may cost a page of host memory
 constexpr u32 kMaxMappedPages = 50000;  // below vm.max_map_count (65,530): scattered pages cost one mapping each
 constexpr u32 kQuadrantMissLimit = 100000;  // supervisor pages met in a user quadrant before it counts as the kernel's
 constexpr u32 kSelfModifyLimit = 64;    // writes into translated code of one page before it is interpreted
@@ -105,6 +106,7 @@ struct Vm {
   u32 *blockHash, *pageBlocks;
   RmapNode *rmap;
   u32 rmapCount, rmapFree, *rmapHead;
+  u32 tableFills;
   Run runs[kMaxRuns];
   u32 runCount;
   Link *links;
@@ -143,6 +145,14 @@ inline void copyBytes(void *to, const void *from, size_t n) {
 inline void zeroBytes(void *to, size_t n) {
   asm volatile("rep stosb" : "+D"(to), "+c"(n) : "a"(0) : "memory");
 }
+
+// Unaligned accesses to guest memory and to code.
+inline u32 load32(const void *p) {
+  u32 v;
+  __builtin_memcpy(&v, p, 4);
+  return v;
+}
+inline void store32(void *p, u32 v) { __builtin_memcpy(p, &v, 4); }
 
 // mmu.cc
 Walk walk(Vm *vm, u32 linear, bool write, bool execute, bool user, bool setBits);

@@ -193,6 +193,10 @@ export class Engine {
     else this.stepOne();
   }
 
+  cacheFull(): void {
+    this.blocks.flush();
+  }
+
   userAccess(): void {
     // The instruction may stand in the shadow of a translated sti: it runs before any interrupt.
     this.state.interruptShadow = 1;
@@ -327,6 +331,7 @@ const exitHandlers: Record<number, (e: Engine) => void> = {
   [ExitReason.Interpret]: (e) => e.interpret(),
   [ExitReason.Exception]: (e) => e.exception(),
   [ExitReason.UserAccess]: (e) => e.userAccess(),
+  [ExitReason.CacheFull]: (e) => e.cacheFull(),
   [ExitReason.Kick]: () => {},
   [ExitReason.Halt]: () => {},
 };

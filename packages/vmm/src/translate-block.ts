@@ -101,7 +101,8 @@ export class BlockTranslator {
     return true;
   }
 
-  private flush(): void {
+  /** Drops every block: the cache or one of its tables is full. */
+  flush(): void {
     this.native.flushCode();
     this.mapCursor = 0;
     this.flushes++;
