@@ -153,6 +153,10 @@ test_main:
     mov ebx, [ticks]
     SHOW "sti cli", ebx
 #= sti cli 00000000
+    sti                            # the request still waits: let it in
+    nop
+    nop
+    cli
     # sti; hlt wakes up at once for an interrupt that was already waiting
     call wait_irq
     mov dword ptr [ticks], 0

@@ -27,7 +27,7 @@
 test_main:
     call paging_on
     mov eax, cr4
-    or eax, 0x200
+    or eax, 0x40200
     mov cr4, eax
     mov dword ptr [gdt + LDT], 0x5000001f
     mov dword ptr [gdt + LDT + 4], 0x00008231
@@ -169,7 +169,7 @@ test_main:
 #= outs !0d 0000 +0000
 #= iret to ring 0 !0d 0008 +0006
 #= sysexit !0d 0000 +0000
-#= xsetbv !06 0000 +0000
+#= xsetbv !0d 0000 +0000
 #= int !0d 010a +0000
 #= mov ds !0d 0010 +0005
 #= mov ss !0d 0010 +0005

@@ -35,6 +35,7 @@ vm.on('trace', (line) => process.stderr.write(`${line}\n`));
 process.on('SIGTERM', () => vm.stop());
 const timer = setTimeout(() => vm.stop(), (order.seconds ?? 20) * 1000);
 vm.start();
+if (order.announce) process.stderr.write('started\n');
 const { outcome, stats } = await vm.ended;
 clearTimeout(timer);
 const answer = { outcome, serial: Buffer.concat(serial).toString('latin1'), stats };
