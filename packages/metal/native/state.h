@@ -90,7 +90,7 @@ enum Counter {
 constexpr u32 kHostFlags = 0xCD5;
 constexpr u32 kFlagTF = 0x100, kFlagIF = 0x200, kFlagNT = 0x4000, kFlagRF = 0x10000, kFlagVM = 0x20000,
               kFlagAC = 0x40000;
-constexpr u32 kCr0PE = 1, kCr0EM = 4, kCr0TS = 8, kCr0WP = 0x10000, kCr0PG = 0x80000000u;
+constexpr u32 kCr0PE = 1, kCr0EM = 4, kCr0TS = 8, kCr0WP = 0x10000, kCr0AM = 0x40000, kCr0PG = 0x80000000u;
 constexpr u32 kCr4PSE = 0x10, kCr4PAE = 0x20, kCr4PGE = 0x80;
 
 }  // namespace godwit
