@@ -71,6 +71,7 @@ module.exports = {
     tsConfig: { fileName: 'tsconfig.base.json' },
     combinedDependencies: true,
     enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['require', 'node', 'default', 'types'] },
-    includeOnly: '^(packages|node:|[a-z_/]+$)',
+    // Not node_modules; but names that were not resolved (`@godwit/…`, `./…`), or the rule for them never fires.
+    includeOnly: '^(packages/|node:|@godwit/|[.]|[a-z_/]+$)',
   },
 };
