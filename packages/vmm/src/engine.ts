@@ -182,9 +182,9 @@ export class Engine {
 
   /** Exit handlers, by ExitReason. */
   miss(): void {
-    const before = this.interpreter.instructionsExecuted;
-    // Self-modifying code has been interpreted by fetchAddress: whatever that led to (an interrupt, hlt) comes first.
-    if (!this.blocks.translateAt(this.state.eip) && this.interpreter.instructionsExecuted === before) this.stepOne();
+    const { eip } = this.state;
+    if (this.rewritesItself(eip)) this.interpretStretch();
+    else if (!this.blocks.translateAt(eip)) this.stepOne();
   }
 
   interpret(): void {
@@ -294,21 +294,21 @@ export class Engine {
     this.devicesTouched = true;
   }
 
+  /** Physical address of code at `linear`, or -1: not present, not executable, not RAM. */
   private fetchAddress(linear: number): number {
-    const s = this.state;
-    const found = this.interpreter.translateLinear(linear, 'execute', s.cpl === 3);
-    if (typeof found !== 'number' || !this.memory.isRam(found)) return -1;
-    const page = found >>> 12;
-    if (this.selfModify[page] >= SELF_MODIFY_LIMIT) {
-      // Code that keeps rewriting itself: interpret it, and try again now and then.
-      this.interpretStretch();
-      if (++this.burstsOnModified >= SELF_MODIFY_DECAY_BURSTS) {
-        this.burstsOnModified = 0;
-        this.selfModify[page] = SELF_MODIFY_LIMIT >> 1;
-      }
-      return -1;
+    const found = this.interpreter.translateLinear(linear, 'execute', this.state.cpl === 3);
+    return typeof found === 'number' && this.memory.isRam(found) ? found : -1;
+  }
+
+  /** Code on a page that keeps being written is interpreted; now and then it is given another chance. */
+  private rewritesItself(eip: number): boolean {
+    const gpa = this.fetchAddress(eip);
+    if (gpa < 0 || this.selfModify[gpa >>> 12] < SELF_MODIFY_LIMIT) return false;
+    if (++this.burstsOnModified >= SELF_MODIFY_DECAY_BURSTS) {
+      this.burstsOnModified = 0;
+      this.selfModify[gpa >>> 12] = SELF_MODIFY_LIMIT >> 1;
     }
-    return found;
+    return true;
   }
 
   // --- power on ----------------------------------------------------------------------
