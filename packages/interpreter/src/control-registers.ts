@@ -14,12 +14,14 @@ export function writeCr0(core: Core, value: number): void {
   if ((next & Cr0.PG) !== 0 && (next & Cr0.PE) === 0) throw generalProtection();
   if ((next & Cr0.NW) !== 0 && (next & Cr0.CD) === 0) throw generalProtection();
   const changed = state.cr0 ^ next;
+  if ((changed & next & Cr0.PG) !== 0 && (state.cr4 & Cr4.PAE) !== 0) checkPointers(core, state.cr3);
   state.cr0 = next;
   if ((changed & CR0_PAGING) !== 0) core.flushTlb(false);
   core.refresh();
 }
 
 export function writeCr3(core: Core, value: number): void {
+  if ((core.state.cr4 & Cr4.PAE) !== 0 && (core.state.cr0 & Cr0.PG) !== 0) checkPointers(core, value);
   core.state.cr3 = value;
   core.flushTlb(true);
 }
@@ -32,6 +34,16 @@ export function writeCr4(core: Core, value: number): void {
   if (ports.featureAllowed('xsave')) allowed |= Cr4.OSXSAVE;
   if ((value & ~allowed) !== 0) throw generalProtection();
   const changed = state.cr4 ^ value;
+  if ((changed & value & Cr4.PAE) !== 0 && (state.cr0 & Cr0.PG) !== 0) checkPointers(core, state.cr3);
   state.cr4 = value;
   if ((changed & CR4_PAGING) !== 0) core.flushTlb(false);
+}
+
+/** Page-directory pointers are checked when they are loaded (SDM 3A, 4.4.1): a present one with a reserved bit is #GP. */
+function checkPointers({ ports, mem }: Core, cr3: number): void {
+  for (let n = 0; n < 4; n++) {
+    const at = ((cr3 & ~0x1f) >>> 0) + n * 8;
+    const low = ports.memory.read32(at), high = ports.memory.read32(at + 4);
+    if ((low & 1) !== 0 && ((low & 0x1e6) !== 0 || high >>> (mem.physicalBits - 32) !== 0)) throw generalProtection();
+  }
 }

@@ -385,7 +385,7 @@ HANDLER(write_cr3) {
     if (!(s->cr0 & kCr0PG) || (value & ~0x1Full) + 32 > vm->ramBytes) return leave(s, kInterpret);
     const u64 *pdpt = (const u64 *)(vm->ram + (value & ~0x1Fu));
     for (u32 i = 0; i < 4; i++)
-      if ((pdpt[i] & 1) && (pdpt[i] & 0xFFFFFF00000001E6ull)) return leave(s, kInterpret);
+      if ((pdpt[i] & 1) && (pdpt[i] & 0xFFFFFFF0000001E6ull)) return leave(s, kInterpret);
   }
   s->cr3 = value;
   s->tlbGeneration++;

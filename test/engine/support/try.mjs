@@ -6,7 +6,7 @@ const guest = readGuest(`${name}.s`);
 const bytes = assemble(guest.source);
 for (const mode of only ? [only] : ['interpret', 'translate']) {
   const started = Date.now();
-  const { lines, outcome, stderr, stats } = await runGuest(bytes, { mode, ...guest.options, ...(trace ? { trace: [trace] } : {}) });
+  const { lines, outcome, stderr, stats } = await runGuest(bytes, { mode, seconds: 6, ...guest.options, ...(trace ? { trace: [trace] } : {}) });
   console.log(`--- ${name} ${mode}: ${outcome.kind} ${outcome.detail} (${Date.now() - started} ms)`);
   if (stderr) console.log(stderr.slice(0, 4000));
   let wrong = 0;
