@@ -88,6 +88,7 @@ static bool handleFault(Vm *vm, int signal, siginfo_t *info, greg_t *regs) {
   };
   if (signal == SIGFPE) {
     s->exitVector = trap == 0 ? 0 : trap;  // #DE 0, #MF 16, #XM 19
+    if (trap == 19 && !(s->cr4 & 0x400)) s->exitVector = 6;  // no CR4.OSXMMEXCPT
     s->exitHasErrorCode = 0;
     return exitWith(kException);
   }
