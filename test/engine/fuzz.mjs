@@ -8,90 +8,23 @@
  *
  * A failure prints its seed; the rest of a run goes on. Exit code 1: some failed.
  */
-import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import os from 'node:os';
-import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { fuzzImage, randomFrom } from './support/fuzz-image.mjs';
-
-/** How long a stopped VM may take to end. */
-const STOP_MS = 2000;
-/** The machine may be busy: starting a process counts against nobody. */
-const START_MS = 15000;
-
-const runner = path.join(path.dirname(fileURLToPath(import.meta.url)), 'support', 'run-guest.mjs');
-
-/** One guest; resolves to null or a description of what went wrong. */
-export function fuzzOnce(seed, { runMs = 1500, mode } = {}) {
-  const { bytes, kinds, ways } = fuzzImage(seed);
-  const r = randomFrom(seed ^ 0x55aa);
-  const engine = mode ?? (r.below(4) ? 'translate' : 'interpret');
-  const folder = mkdtempSync(path.join(os.tmpdir(), 'godwit-fuzz-'));
-  const image = path.join(folder, 'image');
-  writeFileSync(image, bytes);
-  const order = { image, mode: engine, seconds: 3600, announce: true };
-  return new Promise((resolve) => {
-    const child = spawn(process.execPath, [runner, JSON.stringify(order)], { stdio: ['ignore', 'pipe', 'pipe'] });
-    let out = '', err = '', stopped = 0, slow = false, timer;
-    const stop = () => {
-      stopped = Date.now();
-      child.kill('SIGTERM');
-      timer = setTimeout(() => {
-        slow = true;
-        child.kill('SIGKILL');
-      }, STOP_MS);
-    };
-    timer = setTimeout(stop, START_MS);
-    child.stderr.on('data', (data) => {
-      err += data;
-      if (!stopped && err.includes('started\n')) {
-        clearTimeout(timer);
-        timer = setTimeout(stop, runMs);
-        err = err.replace('started\n', '');
-      }
-    });
-    child.stdout.on('data', (data) => { out += data; });
-    child.on('close', (code, signal) => {
-      clearTimeout(timer);
-      rmSync(folder, { recursive: true, force: true });
-      let answer = null;
-      try { answer = JSON.parse(out); } catch {}
-      const dots = answer ? answer.serial.split('.').length - 1 : 0;
-      const what = slow ? `did not stop within ${STOP_MS} ms` : code !== 0 || !answer ? `ended with code ${code}, signal ${signal}` : null;
-      resolve({ seed, kinds, ways, engine, dots, outcome: answer?.outcome, stats: answer?.stats, failure: what && `${what}\n${err.slice(0, 3000)}` });
-    });
-  });
-}
-
-/** Runs seeds from `from` until `deadline`; resolves to the failures. */
-export async function fuzzUntil(deadline, from, options, report = () => {}) {
-  const failures = [];
-  for (let seed = from; Date.now() < deadline; seed++) {
-    const result = await fuzzOnce(seed, options);
-    report(result);
-    if (result.failure) failures.push(result);
-  }
-  return failures;
-}
+import { fuzzOnce, fuzzUntil } from './support/fuzz-run.mjs';
 
 function print({ seed, kinds, ways, engine, dots, outcome, failure }) {
   console.log(`seed ${seed} ${engine} ${kinds.join('+')} ways ${ways.toString(16)}: ${outcome ? `${outcome.kind}, ${dots * 256} snippets` : 'no answer'}${failure ? `\nFAILED ${failure}` : ''}`);
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const { values } = parseArgs({ options: { minutes: { type: 'string' }, from: { type: 'string' }, seed: { type: 'string' }, mode: { type: 'string' }, ms: { type: 'string' } } });
-  const options = { mode: values.mode, runMs: values.ms ? Number(values.ms) : undefined };
-  let failures;
-  if (values.seed !== undefined) {
-    const result = await fuzzOnce(Number(values.seed), options);
-    print(result);
-    failures = result.failure ? [result] : [];
-  } else {
-    const from = values.from !== undefined ? Number(values.from) : Date.now() % 1_000_000;
-    failures = await fuzzUntil(Date.now() + Number(values.minutes ?? 0.5) * 60_000, from, options, print);
-    console.log(`${failures.length} failed${failures.map((f) => `\n  node test/engine/fuzz.mjs --seed ${f.seed} --mode ${f.engine}`).join('')}`);
-  }
-  process.exitCode = failures.length ? 1 : 0;
+const { values } = parseArgs({ options: { minutes: { type: 'string' }, from: { type: 'string' }, seed: { type: 'string' }, mode: { type: 'string' }, ms: { type: 'string' } } });
+const options = { mode: values.mode, runMs: values.ms ? Number(values.ms) : undefined };
+let failures;
+if (values.seed !== undefined) {
+  const result = await fuzzOnce(Number(values.seed), options);
+  print(result);
+  failures = result.failure ? [result] : [];
+} else {
+  const from = values.from !== undefined ? Number(values.from) : Date.now() % 1_000_000;
+  failures = await fuzzUntil(Date.now() + Number(values.minutes ?? 0.5) * 60_000, from, options, print);
+  console.log(`${failures.length} failed${failures.map((f) => `\n  node test/engine/fuzz.mjs --seed ${f.seed} --mode ${f.engine}`).join('')}`);
 }
+process.exitCode = failures.length ? 1 : 0;
