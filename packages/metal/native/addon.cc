@@ -156,6 +156,13 @@ static napi_value create(napi_env env, napi_callback_info info) {
   vm->windows[0].valid = true;
   vm->kernelQuadrants = 8;
   for (u32 i = 0; i < 256; i++) ((u8 *)vm->state)[kQuadrantIndexOffset + i] = (u8)(i >> 6);
+  u32 limit = 65530;
+  if (FILE *f = fopen("/proc/sys/vm/max_map_count", "r")) {
+    if (fscanf(f, "%u", &limit) != 1) limit = 65530;
+    fclose(f);
+  }
+  // A stretch in the middle of reserved space costs two mappings: its own and the rest behind it.
+  vm->maxMappings = limit > 2 * kMappingReserve ? (i32)(limit - kMappingReserve) / 2 : (i32)limit / 4;
   fillCallouts(vm->state);
   u32 a, b, c, d;
   __cpuid(1, a, b, c, d);

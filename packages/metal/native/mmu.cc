@@ -30,16 +30,20 @@ static inline long sys(long n, long a, long b, long c, long d = 0, long e = 0, l
   return r;
 }
 
-void rawMap(Vm *vm, u8 *at, u64 bytes, u64 offset, bool writable, bool populate) {
-  sys(SYS_mmap, (long)at, (long)bytes, PROT_READ | (writable ? PROT_WRITE : 0),
-      MAP_SHARED | MAP_FIXED | (populate ? MAP_POPULATE : 0), vm->memfd, (long)offset);
+// Host mappings are a limited good (vm.max_map_count, 65,530 by default) and
+// scattered guest pages take one each. Whoever finds none left makes room.
+static bool failed(long result) { return (u64)result > (u64)-4096; }
+
+static bool rawMap(Vm *vm, u8 *at, u64 bytes, u64 offset, bool writable, bool populate) {
+  return !failed(sys(SYS_mmap, (long)at, (long)bytes, PROT_READ | (writable ? PROT_WRITE : 0),
+      MAP_SHARED | MAP_FIXED | (populate ? MAP_POPULATE : 0), vm->memfd, (long)offset));
 }
-static void rawUnmap(u8 *at, u64 bytes) {
-  sys(SYS_mmap, (long)at, (long)bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
+static bool rawUnmap(u8 *at, u64 bytes) {
+  return !failed(sys(SYS_mmap, (long)at, (long)bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0));
 }
-static void rawProtect(Vm *vm, u8 *at, u64 bytes, bool writable) {
+static bool rawProtect(Vm *vm, u8 *at, u64 bytes, bool writable) {
   vm->state->counters[cProtectCalls]++;
-  sys(SYS_mprotect, (long)at, (long)bytes, PROT_READ | (writable ? PROT_WRITE : 0));
+  return !failed(sys(SYS_mprotect, (long)at, (long)bytes, PROT_READ | (writable ? PROT_WRITE : 0)));
 }
 
 // ---- page walk (SDM 3A, 4.3 and 4.4) -------------------------------------------
@@ -219,6 +223,27 @@ static void freeRegion(Vm *vm, Region &r) {
 
 // ---- unmapping -------------------------------------------------------------------
 
+// A page begins a host mapping unless it continues the page before it.
+static inline bool beginsMapping(const u32 *info, u32 p) {
+  const u32 a = info[p];
+  if (!(a & kMapped)) return false;
+  const u32 b = p ? info[p - 1] : 0;
+  return !((b & kMapped) && (a >> 8) == (b >> 8) + 1 && !((a ^ b) & kWritable));
+}
+
+// The only writer of `info`: keeps count of the host mappings that its windows take.
+static inline void setInfo(Vm *vm, Window &win, u32 p, u32 value) {
+  u32 *info = win.info;
+  if ((info[p] ^ value) & ~(kExec | kGlobal | kInRun)) {
+    const u32 next = p < 0xFFFFF ? p + 1 : p;
+    vm->mappings -= beginsMapping(info, p) + (next != p && beginsMapping(info, next));
+    info[p] = value;
+    vm->mappings += beginsMapping(info, p) + (next != p && beginsMapping(info, next));
+  } else {
+    info[p] = value;
+  }
+}
+
 static void forgetPage(Vm *vm, u32 window, u32 linearPage) {
   Window &win = vm->windows[window];
   const u32 info = win.info[linearPage];
@@ -230,8 +255,10 @@ static void forgetPage(Vm *vm, u32 window, u32 linearPage) {
   }
   if (!(info & kInRun)) rmapRemove(vm, gpaPage, window, linearPage);
   if (info & kMapped) win.mappedPages--, vm->mappedTotal--;
-  win.info[linearPage] = 0;
+  setInfo(vm, win, linearPage, 0);
 }
+
+static void purgeWindow(Vm *vm, u32 window);
 
 static void unmapRange(Vm *vm, u32 window, u32 firstPage, u32 count) {
   Window &win = vm->windows[window];
@@ -241,7 +268,7 @@ static void unmapRange(Vm *vm, u32 window, u32 firstPage, u32 count) {
     forgetPage(vm, window, p);
   }
   vm->state->counters[cPagesUnmapped] += count;
-  if (any) rawUnmap(win.base + ((u64)firstPage << 12), (u64)count << 12);
+  if (any && !rawUnmap(win.base + ((u64)firstPage << 12), (u64)count << 12)) purgeWindow(vm, window);
 }
 
 // invlpg page by page, as munmap does it, would cost a system call each. So the
@@ -255,7 +282,8 @@ void finishDeferred(Vm *vm) {
   const u32 count = vm->deferredCount;
   if (!count) return;
   vm->deferredCount = 0;
-  rawUnmap(vm->windows[vm->deferredWindow].base + ((u64)vm->deferredStart << 12), (u64)count << 12);
+  const u32 window = vm->deferredWindow;
+  if (!rawUnmap(vm->windows[window].base + ((u64)vm->deferredStart << 12), (u64)count << 12)) purgeWindow(vm, window);
 }
 
 static void deferUnmap(Vm *vm, u32 window, u32 page) {
@@ -270,8 +298,8 @@ static void deferUnmap(Vm *vm, u32 window, u32 page) {
 
 static void protectRange(Vm *vm, u32 window, u32 firstPage, u32 count) {
   Window &win = vm->windows[window];
-  for (u32 p = firstPage; p < firstPage + count; p++) win.info[p] &= ~kWritable;
-  rawProtect(vm, win.base + ((u64)firstPage << 12), (u64)count << 12, false);
+  for (u32 p = firstPage; p < firstPage + count; p++) setInfo(vm, win, p, win.info[p] & ~kWritable);
+  if (!rawProtect(vm, win.base + ((u64)firstPage << 12), (u64)count << 12, false)) purgeWindow(vm, window);
 }
 
 static void dropRegion(Vm *vm, u32 window, u32 slot) {
@@ -292,6 +320,45 @@ static void dropRegion(Vm *vm, u32 window, u32 slot) {
   }
   freeRegion(vm, r);
   win.usedRegions[slot] = win.usedRegions[--win.usedCount];
+}
+
+// Takes all of a window's host mappings away with one call, which always has
+// room, and keeps the rest of its bookkeeping: pages come back as they are used.
+static void purgeWindow(Vm *vm, u32 window) {
+  Window &win = vm->windows[window];
+  vm->state->counters[cWindowEvictions]++;
+  if (vm->deferredCount && vm->deferredWindow == window) vm->deferredCount = 0;
+  rawUnmap(win.base, 4ull << 30);
+  const u32 shift = regionShift(vm) - 12;
+  for (u32 slot = 0; slot < win.usedCount; slot++) {
+    const u32 first = (u32)win.usedRegions[slot] << shift;
+    for (u32 p = first; p < first + (1u << shift); p++) {
+      const u32 info = win.info[p];
+      if (!(info & kMapped)) continue;
+      win.mappedPages--, vm->mappedTotal--;
+      if (info & kInRun || !(info & kExec)) {
+        if (!(info & kInRun)) rmapRemove(vm, info >> 8, window, p);
+        else if (info & kExec) rmapAdd(vm, info >> 8, window, p);
+      }
+      setInfo(vm, win, p, info & kExec ? info & ~(kMapped | kWritable | kInRun) : 0);
+    }
+  }
+  for (u32 i = 0; i < vm->runCount; i++)
+    if (vm->runs[i].window == window) vm->runs[i] = vm->runs[--vm->runCount], i--;
+  if (window == 0 && vm->identity) {
+    for (u32 p = 0; p < vm->ramPages; p++) {
+      const u32 info = win.info[p];
+      if ((info & kInRun) && (info & kExec)) rmapAdd(vm, info >> 8, 0, p);
+      setInfo(vm, win, p, info & kExec ? info & ~(kMapped | kWritable | kInRun) : 0);
+    }
+    vm->identity = false;
+  }
+}
+
+// Makes room for host mappings: first what other address spaces hold, then everything.
+static void makeRoom(Vm *vm, bool everything) {
+  for (u32 i = 0; i < kWindows; i++)
+    if (vm->windows[i].mappedPages && (everything || (i && i != vm->userWindow))) purgeWindow(vm, i);
 }
 
 static void dropWindow(Vm *vm, u32 window) {
@@ -321,7 +388,7 @@ void dropEverything(Vm *vm) {
   vm->runCount = 0;
   sys(SYS_madvise, (long)vm->shadowPool, (long)(vm->shadowCount + 1) * 4096, MADV_DONTNEED);
   vm->shadowCount = vm->shadowFree = 0;
-  vm->mappedTotal = 0;
+  vm->mappedTotal = vm->mappings = 0;
   vm->identity = false;
   vm->pendingFaultValid = false;
   for (u32 b = 1; b <= vm->blockCount; b++)
@@ -341,13 +408,15 @@ static void mapLarge(Vm *vm, u32 window, u32 linear, const Walk &w) {
   const u32 firstLinear = (linear >> 12) & ~(count - 1), firstGpa = w.gpaPage & ~(count - 1);
   useRegion(vm, win, linear, w);
   const bool writable = w.writable && w.dirty && !vm->dirtyLogging;
-  rawMap(vm, win.base + ((u64)firstLinear << 12), (u64)count << 12, (u64)firstGpa << 12, writable, false);
+  if (!rawMap(vm, win.base + ((u64)firstLinear << 12), (u64)count << 12, (u64)firstGpa << 12, writable, false)) {
+    makeRoom(vm, true);
+    return;  // the access faults again and finds room
+  }
   for (u32 i = 0; i < count; i++) {
     const u32 old = win.info[firstLinear + i];
     if (old && !(old & kInRun)) rmapRemove(vm, old >> 8, window, firstLinear + i);
     if (!(old & kMapped)) win.mappedPages++, vm->mappedTotal++;
-    win.info[firstLinear + i] =
-        (firstGpa + i) << 8 | kMapped | kInRun | (w.global ? kGlobal : 0) | (writable ? kWritable : 0) | (old & kExec);
+    setInfo(vm, win, firstLinear + i, (firstGpa + i) << 8 | kMapped | kInRun | (w.global ? kGlobal : 0) | (writable ? kWritable : 0) | (old & kExec));
     if (writable) vm->dirty[firstGpa + i] = 1;
   }
   vm->runs[vm->runCount++] = {window, firstLinear, firstGpa, count};
@@ -372,7 +441,7 @@ static void mapIdentity(Vm *vm) {
     const u32 count = span[1] - span[0];
     rawMap(vm, win.base + ((u64)span[0] << 12), (u64)count << 12, (u64)span[0] << 12, !vm->dirtyLogging, false);
     for (u32 p = span[0]; p < span[1]; p++) {
-      win.info[p] = p << 8 | kMapped | kInRun | (vm->dirtyLogging ? 0 : kWritable) | (win.info[p] & kExec);
+      setInfo(vm, win, p, p << 8 | kMapped | kInRun | (vm->dirtyLogging ? 0 : kWritable) | (win.info[p] & kExec));
       if (!vm->dirtyLogging) vm->dirty[p] = 1;
     }
     vm->runs[vm->runCount++] = {0, span[0], span[0], count};
@@ -401,8 +470,11 @@ bool mapForAccess(Vm *vm, u32 window, u32 linear, const Walk &w, bool write) {
   s->counters[cFaultMaps]++;
   if ((info & kMapped) && info >> 8 == w.gpaPage) {
     if (hostWritable(vm, w.gpaPage, w) && !(info & kWritable)) {
-      rawProtect(vm, win.base + ((u64)page << 12), 4096, true);
-      win.info[page] |= kWritable;
+      if (!rawProtect(vm, win.base + ((u64)page << 12), 4096, true)) {
+        makeRoom(vm, true);
+        return true;
+      }
+      setInfo(vm, win, page, win.info[page] | kWritable);
       if (!(info & kInRun) && win.regions[linear >> regionShift(vm)].used)
         recordPte(vm, &win.regions[linear >> regionShift(vm)], w.ptIndex, w.pte);
     }
@@ -412,17 +484,9 @@ bool mapForAccess(Vm *vm, u32 window, u32 linear, const Walk &w, bool write) {
     if (!vm->identity) mapIdentity(vm);
     return true;
   }
-  if (vm->mappedTotal > kMaxMappedPages + vm->runCount * 1024 && !(info & kMapped)) {
-    for (u32 i = 1; i < kWindows; i++)
-      if (i != vm->userWindow && vm->windows[i].valid) dropWindow(vm, i);
-    if (vm->mappedTotal > kMaxMappedPages + vm->runCount * 1024) {
-      for (u32 i = 0; i < kWindows; i++)
-        if (vm->windows[i].usedCount) {
-          for (u32 slot = vm->windows[i].usedCount; slot-- > 0;)
-            if (!vm->windows[i].regions[vm->windows[i].usedRegions[slot]].large) dropRegion(vm, i, slot);
-        }
-    }
-    s->counters[cWindowEvictions]++;
+  if (vm->mappings > vm->maxMappings && !(info & kMapped)) {
+    makeRoom(vm, false);
+    if (vm->mappings > vm->maxMappings / 2) makeRoom(vm, true);
     info = win.info[page];
   }
   Region &existing = win.regions[linear >> regionShift(vm)];
@@ -444,8 +508,8 @@ bool mapForAccess(Vm *vm, u32 window, u32 linear, const Walk &w, bool write) {
     if (whole && !(info & kMapped)) {
       mapLarge(vm, window, linear, w);
       if (write && !(win.info[page] & kWritable) && hostWritable(vm, w.gpaPage, w)) {
-        rawProtect(vm, win.base + ((u64)page << 12), 4096, true);
-        win.info[page] |= kWritable;
+        if (rawProtect(vm, win.base + ((u64)page << 12), 4096, true)) setInfo(vm, win, page, win.info[page] | kWritable);
+        else makeRoom(vm, true);
       }
       return true;
     }
@@ -470,13 +534,18 @@ bool mapForAccess(Vm *vm, u32 window, u32 linear, const Walk &w, bool write) {
     }
   }
   if (info && info >> 8 != w.gpaPage) forgetPage(vm, window, page), info = 0;
-  rawMap(vm, win.base + ((u64)page << 12), (u64)count << 12, (u64)w.gpaPage << 12, writable, true);
+  if (!rawMap(vm, win.base + ((u64)page << 12), (u64)count << 12, (u64)w.gpaPage << 12, writable, true)) {
+    makeRoom(vm, false);
+    if (!rawMap(vm, win.base + ((u64)page << 12), (u64)count << 12, (u64)w.gpaPage << 12, writable, true)) {
+      makeRoom(vm, true);
+      return true;  // the access faults again and finds room
+    }
+  }
   for (u32 i = 0; i < count; i++) {
     const u32 old = win.info[page + i];
     if (!old) rmapAdd(vm, w.gpaPage + i, window, page + i);
     if (!(old & kMapped)) win.mappedPages++, vm->mappedTotal++;
-    win.info[page + i] = (w.gpaPage + i) << 8 | kMapped | (w.global ? kGlobal : 0) | (writable ? kWritable : 0) |
-                         (old & (kExec | kInRun));
+    setInfo(vm, win, page + i, (w.gpaPage + i) << 8 | kMapped | (w.global ? kGlobal : 0) | (writable ? kWritable : 0) | (old & (kExec | kInRun)));
     if (writable) vm->dirty[w.gpaPage + i] = 1;
   }
   return true;
@@ -507,7 +576,7 @@ void noteExec(Vm *vm, u32 window, u32 linear, const Walk &w) {
     if (!w.large) recordPte(vm, r, w.ptIndex, w.pte);
   }
   if (!info) rmapAdd(vm, w.gpaPage, window, page);
-  win.info[page] = (info ? info : w.gpaPage << 8 | (w.global ? kGlobal : 0)) | kExec;
+  setInfo(vm, win, page, (info ? info : w.gpaPage << 8 | (w.global ? kGlobal : 0)) | kExec);
 }
 
 // ---- flushing --------------------------------------------------------------------

@@ -23,7 +23,7 @@ constexpr u32 kMaxRmap = 1u << 22;
 constexpr u32 kMaxRuns = 4096;
 constexpr u32 kMaxLinks = 1u << 20;
 constexpr u32 kMaxTableFills = 200000;  // block table entries made before all tables are dropped: each may cost a page of host memory
-constexpr u32 kMaxMappedPages = 50000;  // below vm.max_map_count (65,530): scattered pages cost one mapping each
+constexpr u32 kMappingReserve = 6000;  // host mappings left to the rest of the process (V8 ends it when it gets none)
 constexpr u32 kQuadrantMissLimit = 100000;  // supervisor pages met in a user quadrant before it counts as the kernel's
 constexpr u32 kSelfModifyLimit = 64;    // writes into translated code of one page before it is interpreted
 
@@ -115,6 +115,7 @@ struct Vm {
   u32 shadowCount, shadowFree;
   u64 useClock;
   u32 mappedTotal;
+  i32 mappings, maxMappings;  // host mappings that windows take: each a stretch of pages alike and contiguous
   u32 pendingFault;      // linear address of the last #PF delivered, mapped eagerly on iret
   bool pendingFaultValid;
   // User pages that the guest has flushed but whose host mapping still stands (see mmu.cc, deferUnmap).
@@ -168,7 +169,6 @@ void protectCodePage(Vm *vm, u32 gpaPage);
 void protectAllForLog(Vm *vm);
 bool readGuest32(Vm *vm, u32 linear, u32 *value);
 u8 *guestPointer(Vm *vm, u32 linear, bool write, bool user);
-void rawMap(Vm *vm, u8 *at, u64 bytes, u64 offset, bool writable, bool populate);
 
 // blocks.cc
 u32 installBlock(Vm *vm);
