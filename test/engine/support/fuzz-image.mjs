@@ -39,8 +39,8 @@ const msrs = [0x10, 0x1b, 0xfe, 0x174, 0x175, 0x176, 0x1a0, 0x200, 0x250, 0x277,
 /** One kind of code each: bytes for one slot. */
 const kinds = {
   bytes: (r) => Array.from({ length: SLOT }, () => r() & 255),
-  grammar: (r) => repeat(r, () => validInstruction(r)),
-  selfModify: (r, at) => repeat(r, () => {
+  grammar: (r) => repeat(() => validInstruction(r)),
+  selfModify: (r, at) => repeat(() => {
     const target = (at + r.below(SLOT * 2)) >>> 0;
     return r.of([
       () => [0xc6, 0x05, ...dword(target), r() & 255], //      mov byte [target], imm
@@ -53,8 +53,8 @@ const kinds = {
       () => validInstruction(r),
     ])();
   }),
-  ports: (r) => repeat(r, () => [0x66, 0xba, ...dword(r.below(4) ? r.of(knownPorts) : r.below(65536)).slice(0, 2), 0xb8, ...dword(r()), ...r.of([[0xee], [0xef], [0x66, 0xef], [0xec], [0xed], [0x66, 0xed], [0x6e], [0x6c], [0x6d], [0xf3, 0x6c]])]),
-  system: (r, at) => repeat(r, () => r.of([
+  ports: (r) => repeat(() => [0x66, 0xba, ...dword(r.below(4) ? r.of(knownPorts) : r.below(65536)).slice(0, 2), 0xb8, ...dword(r()), ...r.of([[0xee], [0xef], [0x66, 0xef], [0xec], [0xed], [0x66, 0xed], [0x6e], [0x6c], [0x6d], [0xf3, 0x6c]])]),
+  system: (r, at) => repeat(() => r.of([
     () => [0xb8, ...dword(r.of([r(), 1 << r.below(32), 0x80000011, 0x11, 0x80010033])), 0x0f, 0x22, 0xc0], // mov cr0
     () => [0xb8, ...dword(r.of([r(), 0x200000, r.below(0x2000) << 12])), 0x0f, 0x22, 0xd8], // mov cr3
     () => [0xb8, ...dword(r.of([r(), 1 << r.below(20), 0x6b0, 0x40620])), 0x0f, 0x22, 0xe0], // mov cr4
@@ -69,7 +69,7 @@ const kinds = {
     () => [0x9a, ...dword(at), 0x30, 0], () => [0xea, ...dword(at & 0xffff), 0x30, 0], () => [0xea, ...dword(at), 8, 0], () => [0xea, ...dword(at), 0x28, 0],
     () => validInstruction(r),
   ])()),
-  paging: (r) => repeat(r, () => r.of([
+  paging: (r) => repeat(() => r.of([
     () => [0xc7, 0x05, ...dword(0x202000 + r.below(4096)), ...dword(r() & 0x01ffffff)], // a page table entry
     () => [0xc7, 0x05, ...dword(0x200004 + r.below(60)), ...dword(r() & 0x01ff00ff)], //   a directory entry
     () => [0x80, 0x35, ...dword(0x202000 + r.below(4096)), 1 << r.below(8)], //            xor a byte of one
@@ -82,7 +82,7 @@ const kinds = {
   ])()),
 };
 
-function repeat(r, part) {
+function repeat(part) {
   const bytes = [];
   while (bytes.length < SLOT) bytes.push(...part());
   return bytes.slice(0, SLOT);
