@@ -175,6 +175,13 @@ static void onFault(int signal, siginfo_t *info, void *context) {
   passOn(signal, info, context);
 }
 
+// [66] F2/F3 and a string opcode (translator/src/strings.ts).
+static bool repeatedString(const u8 *at) {
+  if (*at == 0x66) at++;
+  if (*at != 0xF2 && *at != 0xF3) return false;
+  return (at[1] >= 0xA4 && at[1] <= 0xA7) || (at[1] >= 0xAA && at[1] <= 0xAF);
+}
+
 // Timer and cross-thread kicks: poison the block table of the running vCPU.
 static void onKick(int, siginfo_t *, void *context) {
   Vm *vm = g_vm;
@@ -186,6 +193,17 @@ static void onKick(int, siginfo_t *, void *context) {
   s->tableBase = (u64)vm->poison + 65536;
   const bool resuming = rip >= (u64)godwit_resume_window && rip < (u64)godwit_asm_resume_end;
   if (inCode(vm, rip) || resuming) regs[REG_R14] = (greg_t)(vm->poison + 65536);
+  // A repeated string instruction may take seconds: leave in its midst, where the registers are exact. The
+  // pointers' low halves are the guest's own, and the exit path saves just these.
+  const Block *block;
+  u32 eip;
+  if (inCode(vm, rip) && !vm->hostExecuting && repeatedString((const u8 *)rip) && guestEipAt(vm, rip, &eip, &block)) {
+    s->eip = eip;
+    s->counters[cKicks]++;
+    s->exitReason = kKick;
+    s->exitHostRip = rip;
+    regs[REG_RIP] = (greg_t)godwit_fault_exit;
+  }
 }
 
 bool installSignalHandlers(const char **error) {
