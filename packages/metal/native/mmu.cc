@@ -760,11 +760,18 @@ u8 *guestPointer(Vm *vm, u32 linear, bool write, bool user) {
   return vm->ram + ((u64)w.gpaPage << 12) + (linear & 0xFFF);
 }
 
+// Supervisor reads of descriptor tables and stacks: a few pages, over and over.
+// The entries are a TLB like any other: void once anything has been flushed.
 bool readGuest32(Vm *vm, u32 linear, u32 *value) {
   if ((linear & 0xFFF) > 0xFFC) return false;
-  const u8 *p = guestPointer(vm, linear, false, false);
-  if (!p) return false;
-  *value = load32(p);
+  const u32 page = linear >> 12;
+  Vm::ReadEntry &e = vm->reads[page & 15];
+  if (e.page != page || e.generation != vm->state->tlbGeneration || !e.at) {
+    const u8 *p = guestPointer(vm, linear & ~0xFFFu, false, false);
+    if (!p) return false;
+    e = {page, vm->state->tlbGeneration, p};
+  }
+  *value = load32(e.at + (linear & 0xFFF));
   return true;
 }
 

@@ -118,6 +118,10 @@ struct Vm {
   i32 mappings, maxMappings;  // host mappings that windows take: each a stretch of pages alike and contiguous
   u32 pendingFault;      // linear address of the last #PF delivered, mapped eagerly on iret
   bool pendingFaultValid;
+  struct ReadEntry {
+    u32 page, generation;
+    const u8 *at;
+  } reads[16];
   // User pages that the guest has flushed but whose host mapping still stands (see mmu.cc, deferUnmap).
   u32 deferredWindow, deferredStart, deferredCount;
   bool dirtyLogging;
