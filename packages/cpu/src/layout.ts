@@ -104,7 +104,7 @@ export const XSAVE_OFFSET = 4096;
 export const SCRATCH_OFFSET = 8192;
 export const SCRATCH_SIZE = 4096;
 /** Size of the whole block. */
-export const STATE_SIZE = 16384;
+export const STATE_SIZE = 32768;
 
 /** Indices into `segments`. */
 export const enum SegIndex { ES, CS, SS, DS, FS, GS, LDTR, TR }
@@ -120,7 +120,7 @@ export const enum ExitReason {
   /** A kick was noticed: look at interrupts, deadlines, messages. */
   Kick = 4,
   Halt = 5,
-  /** A supervisor instruction reached a user page: translate it anew with the window chosen at run time. */
+  /** A supervisor instruction reached a user page, or a user instruction keeps touching new pages: translate it anew. */
   UserAccess = 6,
   /** Code cache full. */
   CacheFull = 7,
@@ -152,6 +152,8 @@ export const enum Callout {
   Attention = 12,
   /** verr/verw: exitArg0 = selector | write << 16, exitArg1 = eip after it. */
   Verify = 13,
+  /** Software TLB miss: exitArg0 = linear, exitArg1 = write | log2(size) << 1, r10d = code cache offset to go on at. */
+  SoftMiss = 14,
 }
 
 /** Indices into `counters` (64-bit each). */
@@ -178,7 +180,16 @@ export enum Counter {
   Flushes = 19,
   NativeFaultDeliveries = 20,
   EagerMaps = 21,
+  SoftMisses = 22,
 }
 
 /** 256 bytes: top address byte → quadrant (0–3). Constant; lets translated code choose a window without flags. */
 export const QUADRANT_INDEX_OFFSET = 12288;
+
+/**
+ * The software TLB of user code that touches new pages all the time (see
+ * translator/src/first-touch.ts): 256 entries each for reads and writes. A tag
+ * is minus the linear page number, 1 when empty; a delta added to the linear
+ * address gives the host address.
+ */
+export const SOFT_TLB = { readTags: 16384, writeTags: 17408, readDeltas: 18432, writeDeltas: 20480 } as const;

@@ -135,6 +135,10 @@ static napi_value create(napi_env env, napi_callback_info info) {
   vm->rmap = table<RmapNode>(kMaxRmap);
   vm->rmapHead = table<u32>(vm->ramPages + 16);
   vm->links = table<Link>(kMaxLinks);
+  vm->siteFaults = table<u16>(3 * kSites);
+  vm->siteFirst = vm->siteFaults + kSites;
+  vm->siteAgain = vm->siteFirst + kSites;
+  vm->seenPages = table<u32>(kSeenPages);
   vm->shadowPool = table<u8>(4096ull * (kWindows * 2048 + 64));
   // Windows must begin on a 4 GiB border: the low half of a host address is then the guest-linear address.
   u8 *arena = (u8 *)reserve(kWindowStride * (kWindows + 1));
@@ -164,6 +168,7 @@ static napi_value create(napi_env env, napi_callback_info info) {
   // A stretch in the middle of reserved space costs two mappings: its own and the rest behind it.
   vm->maxMappings = limit > 2 * kMappingReserve ? (i32)(limit - kMappingReserve) / 2 : (i32)limit / 4;
   fillCallouts(vm->state);
+  softFlush(vm);
   u32 a, b, c, d;
   __cpuid(1, a, b, c, d);
   u32 xcr0 = 0, high;
@@ -188,6 +193,7 @@ static napi_value create(napi_env env, napi_callback_info info) {
   setBuffer(env, o, "code", vm->codeRw, codeBytes);
   setBuffer(env, o, "meta", vm->meta, vm->metaBytes);
   setBuffer(env, o, "mailbox", vm->mailbox, 4096);
+  setBuffer(env, o, "sites", vm->siteFaults, 3 * kSites * sizeof(u16));
   return o;
 }
 
@@ -233,6 +239,15 @@ static napi_value invalidatePageFn(napi_env env, napi_callback_info info) {
     invalidatePage(g_vm, page);
     g_vm->dirty[page] = 1;
   }
+  return nullptr;
+}
+
+// dropBlocks(gpaPage): that page's code is to be translated anew.
+static napi_value dropBlocks(napi_env env, napi_callback_info info) {
+  ARGS(1);
+  const u32 page = argU32(env, argv[0]);
+  if (page < g_vm->ramPages)
+    for (u32 n = g_vm->pageBlocks[page]; n; n = g_vm->blocks[n].pageNext) killBlock(g_vm, n);
   return nullptr;
 }
 
@@ -383,7 +398,7 @@ static napi_value init(napi_env env, napi_value exports) {
     napi_callback fn;
   } functions[] = {
       {"hostInfo", hostInfo}, {"create", create}, {"attach", attach}, {"run", run}, {"install", install},
-      {"invalidatePage", invalidatePageFn}, {"flushTlb", flushTlb}, {"flushPage", flushPageFn},
+      {"invalidatePage", invalidatePageFn}, {"dropBlocks", dropBlocks}, {"flushTlb", flushTlb}, {"flushPage", flushPageFn},
       {"flushCode", flushCode}, {"deliver", deliverFn}, {"executeHost", executeHost}, {"kick", kick},
       {"setDeadline", setDeadline}, {"sleep", sleepFn}, {"codeCursor", codeCursor}, {"hostCpuid", hostCpuid},
       {"hostTsc", hostTsc}, {"monotonicNs", monotonicNs}, {"destroy", destroy},

@@ -67,6 +67,23 @@ extern "C" __attribute__((naked, used)) void godwit_asm() {
     mov r9d, dword ptr [r14 + r8*4]
     lea r9, [r9 + r13]
     jmp r9
+  // Goes on at a code cache offset instead of an eip: the instruction that missed in the software TLB runs again.
+  4:
+    mov r14, qword ptr [r15 + %c[table]]
+    mov r13, qword ptr [r15 + %c[code]]
+    push qword ptr [r15 + %c[raw]]
+    popfq
+    mov eax, dword ptr [r15 + %c[gpr] + 0]
+    mov ecx, dword ptr [r15 + %c[gpr] + 4]
+    mov edx, dword ptr [r15 + %c[gpr] + 8]
+    mov ebx, dword ptr [r15 + %c[gpr] + 12]
+    mov r12d, dword ptr [r15 + %c[gpr] + 16]
+    mov ebp, dword ptr [r15 + %c[gpr] + 20]
+    mov esi, dword ptr [r15 + %c[gpr] + 24]
+    mov edi, dword ptr [r15 + %c[gpr] + 28]
+    mov r9d, dword ptr [r15 + %c[goon]]
+    lea r9, [r9 + r13]
+    jmp r9
   .globl godwit_asm_resume_end
   godwit_asm_resume_end:
 
@@ -118,6 +135,19 @@ extern "C" __attribute__((naked, used)) void godwit_asm() {
     jnz 2b
     jmp 1b
 
+  .globl godwit_callout_soft_miss
+  godwit_callout_soft_miss:
+    mov dword ptr [r15 + %c[goon]], r10d
+    SAVE_GUEST
+    cld
+    mov rdi, r15
+    call godwit_handle_soft_miss
+    cmp eax, 2
+    je 4b
+    test eax, eax
+    jnz 2b
+    jmp 1b
+
   .macro CALLOUT name
     .globl godwit_callout_\name
     godwit_callout_\name:
@@ -151,12 +181,13 @@ extern "C" __attribute__((naked, used)) void godwit_asm() {
                  [rsp] "i"(offsetof(State, hostRsp)), [xsave] "i"(kXsaveOffset),
                  [table] "i"(offsetof(State, tableBase)), [code] "i"(offsetof(State, codeBase)),
                  [eip] "i"(offsetof(State, eip)), [arg0] "i"(offsetof(State, exitArg0)),
-                 [avx] "i"(offsetof(State, spill) + 15 * 8));
+                 [avx] "i"(offsetof(State, spill) + 15 * 8),
+                 [goon] "i"(offsetof(State, spill) + 14 * 8));
 }
 
 #define DECLARE(n) extern "C" char godwit_callout_##n[];
 DECLARE(miss) DECLARE(chain) DECLARE(interpret) DECLARE(int) DECLARE(iret) DECLARE(sysenter) DECLARE(sysexit)
-DECLARE(load_segment) DECLARE(write_cr3) DECLARE(invlpg) DECLARE(rdtsc) DECLARE(popf) DECLARE(attention) DECLARE(verify)
+DECLARE(load_segment) DECLARE(write_cr3) DECLARE(invlpg) DECLARE(rdtsc) DECLARE(popf) DECLARE(attention) DECLARE(verify) DECLARE(soft_miss)
 #undef DECLARE
 
 void fillCallouts(State *s) {
@@ -164,7 +195,7 @@ void fillCallouts(State *s) {
       godwit_callout_miss,     godwit_callout_chain,   godwit_callout_interpret,    godwit_callout_int,
       godwit_callout_iret,     godwit_callout_sysenter, godwit_callout_sysexit,     godwit_callout_load_segment,
       godwit_callout_write_cr3, godwit_callout_invlpg, godwit_callout_rdtsc,        godwit_callout_popf,
-      godwit_callout_attention, godwit_callout_verify,
+      godwit_callout_attention, godwit_callout_verify, godwit_callout_soft_miss,
   };
   for (u32 i = 0; i < kCalloutCount; i++) s->callout[i] = (u64)table[i];
 }

@@ -128,6 +128,10 @@ static bool handleFault(Vm *vm, int signal, siginfo_t *info, greg_t *regs) {
   const u32 linear = (u32)offset;
   const bool write = regs[REG_ERR] & 2, user = s->modeKey & 1;
   const Walk w = walk(vm, linear, write, false, user, true);
+  if (user && window == vm->userWindow && softCandidate(vm, s->eip, linear >> 12, w.ok)) {
+    killBlock(vm, (u32)(block - vm->blocks));
+    return exitWith(kUserAccess);
+  }
   if (!w.ok) {
     s->counters[cFaultGuest]++;
     s->cr2 = linear;

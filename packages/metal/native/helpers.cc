@@ -44,7 +44,6 @@ bool prepareResume(Vm *vm) {
   s->exitArg0 = 0;
   const bool translatable = (s->cr0 & kCr0PE) && !(f & (kFlagTF | kFlagVM)) && (s->cpl == 0 || s->cpl == 3) &&
                             !(s->cpl == 3 && (f & kFlagAC) && (s->cr0 & kCr0AM)) &&
-                            !(f & kFlagAC && s->cpl == 3 && s->cr0 & 0x40000) &&  // alignment checks
                             flat(s->segments[CS], kCodeMask, kPresentCode32) &&
                             flat(s->segments[SS], kDataMask | 0x400000, kPresentData | 0x400000) &&
                             flat(s->segments[DS], kDataMask, kPresentData) &&

@@ -368,6 +368,7 @@ static void dropWindow(Vm *vm, u32 window) {
 }
 
 void dropEverything(Vm *vm) {
+  softFlush(vm);
   finishDeferred(vm);
   vm->state->counters[cFlushes]++;
   vm->state->tlbGeneration++;
@@ -655,6 +656,7 @@ void revalidate(Vm *vm, u32 window, bool includeGlobal) {
 }
 
 void activateCr3(Vm *vm) {
+  softFlush(vm);
   finishDeferred(vm);
   const u32 cr3 = vm->state->cr3;
   u32 found = 0, oldest = 0;
@@ -682,6 +684,7 @@ void activateCr3(Vm *vm) {
 }
 
 void flushPage(Vm *vm, u32 linear) {
+  softFlushPage(vm, linear);
   State *s = vm->state;
   s->tlbGeneration++;
   if (!(s->cr0 & kCr0PG)) return;
@@ -745,6 +748,7 @@ static void protectPageEverywhere(Vm *vm, u32 gpaPage) {
 void protectCodePage(Vm *vm, u32 gpaPage) {
   if (vm->watched[gpaPage]) return;
   vm->watched[gpaPage] = 1;
+  softFlushWrites(vm);
   protectPageEverywhere(vm, gpaPage);
 }
 

@@ -50,7 +50,8 @@ struct State {
 constexpr size_t kXsaveOffset = 4096;
 constexpr size_t kScratchOffset = 8192;
 constexpr size_t kQuadrantIndexOffset = 12288;
-constexpr size_t kStateSize = 16384;
+constexpr size_t kSoftReadTags = 16384, kSoftWriteTags = 17408, kSoftReadDeltas = 18432, kSoftWriteDeltas = 20480;
+constexpr size_t kStateSize = 32768;
 static_assert(sizeof(State) <= kXsaveOffset, "state block overflows into the XSAVE area");
 
 struct FieldInfo {
@@ -77,13 +78,13 @@ enum ExitReason : u32 {
 enum Callout {
   kCalloutMiss, kCalloutChain, kCalloutInterpret, kCalloutInt, kCalloutIret, kCalloutSysenter,
   kCalloutSysexit, kCalloutLoadSegment, kCalloutWriteCr3, kCalloutInvlpg, kCalloutRdtsc,
-  kCalloutPopf, kCalloutAttention, kCalloutVerify, kCalloutCount
+  kCalloutPopf, kCalloutAttention, kCalloutVerify, kCalloutSoftMiss, kCalloutCount
 };
 
 enum Counter {
   cFaults, cFaultMaps, cFaultGuest, cFaultInterpret, cMisses, cChains, cSelfModified, cCallouts,
   cInterrupts, cIrets, cCr3Writes, cInvlpgs, cPagesUnmapped, cLargeMaps, cKicks, cSegmentLoads, cRuns,
-  cWindowEvictions, cProtectCalls, cFlushes, cNativeFaultDeliveries, cEagerMaps
+  cWindowEvictions, cProtectCalls, cFlushes, cNativeFaultDeliveries, cEagerMaps, cSoftMisses
 };
 
 // EFLAGS that live in the host's flags while guest code runs: CF PF AF ZF SF DF OF.

@@ -118,6 +118,10 @@ struct Vm {
   i32 mappings, maxMappings;  // host mappings that windows take: each a stretch of pages alike and contiguous
   u32 pendingFault;      // linear address of the last #PF delivered, mapped eagerly on iret
   bool pendingFaultValid;
+  // First-touch bookkeeping, by a hash of eip; shared with TypeScript (see native/soft-tlb.cc).
+  u16 *siteFaults, *siteFirst, *siteAgain;
+  u32 *seenPages;
+  bool softLarge;
   struct ReadEntry {
     u32 page, generation;
     const u8 *at;
@@ -184,6 +188,15 @@ void clearTablePage(Vm *vm, u32 window, u32 linearPage);
 void unlinkPageBlocks(Vm *vm, u32 gpaPage, u32 linearPage);
 const Block *blockAt(Vm *vm, u64 rip);
 bool guestEipAt(Vm *vm, u64 rip, u32 *eip, const Block **block, u64 *instructionStart = nullptr);
+
+// soft-tlb.cc
+constexpr u32 kSites = 4096, kSeenPages = 65536;
+constexpr u16 kSoftThreshold = 48;  // faults at one instruction before it goes through the software TLB
+void softFlush(Vm *vm);
+void softFlushPage(Vm *vm, u32 linear);
+void softFlushWrites(Vm *vm);
+bool softCandidate(Vm *vm, u32 eip, u32 page, bool present);
+inline u32 siteOf(u32 eip) { return (eip ^ eip >> 12) & (kSites - 1); }
 
 // entry.cc / helpers.cc / fault.cc
 bool prepareResume(Vm *vm);

@@ -18,6 +18,8 @@ export interface Native {
   install(): number;
   /** RAM of this guest page is about to be written from TypeScript. */
   invalidatePage(gpaPage: number): void;
+  /** That page's code is to be translated anew. */
+  dropBlocks(gpaPage: number): void;
   /** 0: CR3 reload, 1: global entries too, 2: everything changed (paging mode, WP, NX). */
   flushTlb(kind: 0 | 1 | 2): void;
   flushPage(linear: number): void;
@@ -52,6 +54,8 @@ export interface Buffers {
   /** (host offset, guest offset) pairs of u16 for every block. */
   meta: ArrayBuffer;
   mailbox: ArrayBuffer;
+  /** Three u16 tables by site (see first-touch sites in packages/vmm): faults, first touches, repeated misses. */
+  sites: ArrayBuffer;
 }
 
 /** u32 indices into the mailbox. */

@@ -1,4 +1,5 @@
 import { QUADRANT_INDEX_OFFSET, stateOffset } from '@godwit/cpu';
+import type { PendingSoftMiss, SoftAccess } from './first-touch';
 
 /**
  * Appends x86-64 machine code to a byte array. Only the encodings that
@@ -11,6 +12,9 @@ export class Emitter {
   pos = 0;
   /** The instruction being translated is a supervisor's that reaches user memory. */
   userAccess = false;
+  /** Set while an instruction is translated that goes through the software TLB. */
+  soft: SoftAccess | null = null;
+  readonly softMisses: PendingSoftMiss[] = [];
   constructor(readonly bytes: Uint8Array) {}
 
   u8(...values: number[]): void {

@@ -1,6 +1,7 @@
 import { type Instruction, Seg } from '@godwit/isa';
 import { stateOffset } from '@godwit/cpu';
 import { type Emitter, HOST } from './emitter';
+import { emitSoftAddress } from './first-touch';
 
 /**
  * A guest memory operand as the host will address it: always through gs (the
@@ -42,7 +43,10 @@ export function hostAddress(e: Emitter, ins: Instruction, stackBias = 0, ignoreS
     address.displacement &= 0xffff;
   }
   if (ignoreSegment) return address;
-  if (ins.memorySegment !== Seg.FS && ins.memorySegment !== Seg.GS) return e.userAccess ? chooseWindow(e, address) : address;
+  if (ins.memorySegment !== Seg.FS && ins.memorySegment !== Seg.GS) {
+    if (e.soft) return emitSoftAddress(e, address, e.soft);
+    return e.userAccess ? chooseWindow(e, address) : address;
+  }
   // The base cell is reached through a pointer: an unusable segment's pointer leads to a page that faults.
   if (address.index >= 0) {
     emitLea(e, HOST.R8, address);
@@ -73,7 +77,7 @@ function chooseWindow(e: Emitter, address: HostAddress): HostAddress {
   return { base: HOST.R8, index: HOST.R9, scale: 1, displacement: 0, window: false, absolute: true };
 }
 
-function emitLea(e: Emitter, reg: number, address: HostAddress): void {
+export function emitLea(e: Emitter, reg: number, address: HostAddress): void {
   const plain = { ...address, window: false };
   emitAddressPrefixes(e, plain);
   const rex = 0x40 | ((reg >> 3) << 2) | addressRex(plain);

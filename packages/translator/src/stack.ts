@@ -31,8 +31,9 @@ const push: Handler = ({ e, ins }) => {
 
 const pop: Handler = ({ e, ins }) => {
   if (ins.hasMemory) {
+    const target = hostAddress(e, ins, 4); // may use r8–r11: before the value is in r10
     emitAccess(e, [0x8b], HOST.R10, stackAddress(0));
-    emitAccess(e, [0x89], HOST.R10, hostAddress(e, ins, 4));
+    emitAccess(e, [0x89], HOST.R10, target);
     e.moveStackPointer(4);
     return 'next';
   }

@@ -1,7 +1,8 @@
 import { Callout, stateOffset } from '@godwit/cpu';
-import { decode, type FeatureName, type Instruction, type Row, Seg } from '@godwit/isa';
+import { decode, type FeatureName, type Instruction, memoryOperandSize, type Row, Seg } from '@godwit/isa';
 import { type Context, Mode, type Outcome } from './context';
 import { Emitter, HOST } from './emitter';
+import { emitSoftMiss, type SoftAccess } from './first-touch';
 import { endWithJump, flowHandlers, jumpThroughTable } from './flow';
 import { addressRex, emitModrm, hostAddress } from './memory-operand';
 import { emitSelf, shapeOf } from './self';
@@ -47,6 +48,8 @@ export interface TranslateRequest {
   mapStart: number;
   /** True for a supervisor instruction at this eip that was seen to reach user memory. */
   reachesUser(eip: number): boolean;
+  /** True for a user instruction that keeps touching new pages. */
+  touchesFirst(eip: number): boolean;
 }
 
 export interface TranslateResult {
@@ -120,10 +123,14 @@ export class Translator {
       const afterSti = c.shadow;
       c.shadow = false;
       const at = e.pos;
+      const missesBefore = e.softMisses.length;
+      e.soft = this.softAccess(request, ins, c.eip, at);
       e.userAccess = (request.mode & Mode.User) === 0 && ins.hasMemory && request.reachesUser(c.eip);
       outcome = this.emitInstruction(c);
       e.userAccess = false;
+      e.soft = null;
       if (outcome === 'interpret') {
+        e.softMisses.length = missesBefore;
         e.pos = at;
         emitInterpret(e, c.eip);
         outcome = 'end';
@@ -150,6 +157,8 @@ export class Translator {
       else endWithJump(c, next);
     }
     for (const stub of c.stubs) emitStub(e, stub);
+    for (const miss of e.softMisses) emitSoftMiss(e, miss);
+    e.softMisses.length = 0;
     return { hostBytes: e.pos - request.hostStart, mapCount, instructions: done, guestBytes };
   }
 
@@ -180,6 +189,15 @@ export class Translator {
     return handler(c);
   }
 
+  private softAccess(request: TranslateRequest, ins: Instruction, eip: number, instructionStart: number): SoftAccess | null {
+    if (!(request.mode & Mode.User) || !ins.hasMemory || !this.ports.hostBmi2 || !request.touchesFirst(eip)) return null;
+    // A pending x87 exception comes before any page fault: the instruction itself must make both.
+    if (ins.row.unit === 'x87' || ins.row.unit === 'mmx') return null;
+    const sizeLog2 = [1, 2, 4, 8].indexOf(memoryOperandSize(ins));
+    if (sizeLog2 < 0 || ins.memorySegment === Seg.CS || bitTests.has(ins.row.mnemonic)) return null;
+    return { write: shapeOf(ins.row).memoryWritten, sizeLog2, instructionStart, eip };
+  }
+
   private isAllowed(feature: FeatureName): boolean {
     let known = this.allowed.get(feature);
     if (known === undefined) {
@@ -198,6 +216,9 @@ const handlers: Record<string, (c: Context) => Outcome> = {
 const needs32: Record<string, boolean> = {};
 for (const name of [...Object.keys(flowHandlers), 'push', 'pop', 'pusha', 'popa', 'leave', 'pushf', 'popf', 'pushseg', 'popseg'])
   if (name !== 'int' && name !== 'sysenter' && name !== 'sysexit') needs32[name] = true;
+
+/** Their bit offset moves the access away from the operand's address, maybe to another page. */
+const bitTests = new Set(['bt', 'bts', 'btr', 'btc']);
 
 const nothing = (): Outcome => 'next';
 const selfHandlers: Record<string, (c: Context) => Outcome> = {

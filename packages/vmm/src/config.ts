@@ -49,6 +49,8 @@ export interface EngineStats {
   runSeconds: number;
   startToFirstInstructionMs: number;
   translation: { blocks: number; instructions: number; guestBytes: number; hostBytes: number; seconds: number; flushes: number };
+  /** User instructions moved to the software TLB, and back to the window. */
+  firstTouch: { adopted: number; dropped: number };
   interpreted: number;
   interruptsDelivered: number;
   exits: Record<string, number>;

@@ -8,6 +8,7 @@ import { type Buffers, loadNative, type Native } from '@godwit/metal';
 import { Translator } from '@godwit/translator';
 import { tscKhz, withClockHint } from './clock-hint';
 import type { EngineStats, Outcome, VmConfig } from './config';
+import { FirstTouchSites } from './first-touch-sites';
 import { GuestMemory } from './guest-memory';
 import { hostCpuidQuery } from './host-cpuid';
 import { loadRaw } from './raw-image';
@@ -48,6 +49,7 @@ export class Engine {
   readonly interpreter: Interpreter;
   private readonly memory: GuestMemory;
   private readonly blocks: BlockTranslator;
+  private readonly firstTouches: FirstTouchSites;
   private readonly selfModify: Uint8Array;
   private readonly featuresUsed = new Set<string>();
   private readonly exits = new Float64Array(exitNames.length);
@@ -115,7 +117,8 @@ export class Engine {
       onFeature: (row) => this.featuresUsed.add(row.feature),
       hostBmi2: (hostCpuidQuery(native)(7, 0)[1] & 0x100) !== 0,
     });
-    this.blocks = new BlockTranslator(native, buffers, this.state, this.memory, translator, (linear) => this.fetchAddress(linear));
+    this.firstTouches = new FirstTouchSites(native, buffers, this.state);
+    this.blocks = new BlockTranslator(native, buffers, this.state, this.memory, translator, (linear) => this.fetchAddress(linear), this.firstTouches);
     this.powerOn();
   }
 
@@ -161,6 +164,7 @@ export class Engine {
         blocks: b.blocks, instructions: b.instructions, guestBytes: b.guestBytes, hostBytes: b.hostBytes,
         seconds: b.nanoseconds / 1e9, flushes: b.flushes,
       },
+      firstTouch: { adopted: this.firstTouches.adopted, dropped: this.firstTouches.dropped },
       interpreted: this.interpreter.instructionsExecuted,
       interruptsDelivered: this.interruptsDelivered,
       exits,
@@ -198,6 +202,7 @@ export class Engine {
   }
 
   userAccess(): void {
+    if (this.state.cpl === 3) return this.blocks.noteFirstTouch(this.state.eip);
     // The instruction may stand in the shadow of a translated sti: it runs before any interrupt.
     this.state.interruptShadow = 1;
     if (!this.blocks.noteUserAccess(this.state.eip)) this.stepOne();
@@ -256,6 +261,7 @@ export class Engine {
       this.deadlineArmedNs = Number.POSITIVE_INFINITY;
       this.devicesTouched = true;
       this.ports.receive(this);
+      this.firstTouches.review(this.nowNs());
     }
     if (this.devicesTouched) {
       this.devicesTouched = false;

@@ -14,3 +14,9 @@ export const SELF_MODIFY_DECAY_BURSTS = 64;
 export const MAX_SLEEP_NS = 1e9;
 /** Serial bytes collected before they are posted though no line ended. */
 export const SERIAL_BATCH_BYTES = 4096;
+/** How often instructions that go through the software TLB are looked at again, nanoseconds. */
+export const FIRST_TOUCH_REVIEW_NS = 20e6;
+/** New pages between two looks below which the window serves an instruction better. */
+export const FIRST_TOUCH_FEW = 16;
+/** Repeated misses for each new page above which the software TLB is too small for an instruction. */
+export const FIRST_TOUCH_REPEATS = 4;

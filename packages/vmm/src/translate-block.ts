@@ -10,6 +10,12 @@ const CROSSING_WINDOW = 30;
 /** Linear to physical for an instruction fetch; -1: not present, not executable, or not RAM. */
 export type FetchAddress = (linear: number) => number;
 
+/** Which user instructions go through the software TLB, by guest-physical address. */
+export interface FirstTouches {
+  has(gpa: number): boolean;
+  adopt(gpa: number): void;
+}
+
 /**
  * Miss → translated and installed block. Owns the cursor into the block maps
  * and the scratch bytes for instructions that cross a page border.
@@ -34,8 +40,14 @@ export class BlockTranslator {
     private readonly memory: GuestMemory,
     private readonly translator: Translator,
     private readonly fetchAddress: FetchAddress,
+    private readonly firstTouches: FirstTouches,
   ) {
     this.mailbox = new Uint32Array(buffers.mailbox);
+  }
+
+  noteFirstTouch(eip: number): void {
+    const gpa = this.fetchAddress(eip);
+    if (gpa >= 0) this.firstTouches.adopt(gpa);
   }
 
   /** False: this instruction was noted before and still went through the supervisor's window. */
@@ -61,6 +73,7 @@ export class BlockTranslator {
       eip, mode, guest: this.memory.ram, offset: gpa, available: PAGE - (gpa & (PAGE - 1)),
       crossing: false, hostStart, mapStart: this.mapCursor >> 1,
       reachesUser: (at: number) => this.userAccesses.has(gpa + at - eip),
+      touchesFirst: (at: number) => this.firstTouches.has(gpa + at - eip),
     };
     let gpaPage2 = NO_PAGE;
     let result = this.translator.translate(request);

@@ -33,7 +33,7 @@ const ARCHITECTURAL_BYTES = stateOffset.tlbGeneration;
 const MAX_STEPS = 400;
 const INT3 = 0xcc;
 
-const enum Exit { Miss = 1, Interpret = 2, Exception = 3 }
+const enum Exit { Miss = 1, Interpret = 2, Exception = 3, UserAccess = 6 }
 
 export class Godwit {
   readonly ram: Uint8Array;
@@ -46,6 +46,8 @@ export class Godwit {
   private readonly state: VcpuState;
   private readonly interpreter: Interpreter;
   private readonly blocks: BlockTranslator;
+  /** Every other case goes through the software TLB instead of the window. */
+  private softTlb = false;
   private readonly memory: GuestMemory;
   private readonly template: Uint8Array;
   private readonly view: DataView;
@@ -78,7 +80,7 @@ export class Godwit {
     this.blocks = new BlockTranslator(native, buffers, this.state, this.memory, translator, (linear) => {
       const found = this.interpreter.translateLinear(linear, 'execute', this.state.cpl === 3);
       return typeof found === 'number' && this.memory.isRam(found) ? found : -1;
-    });
+    }, { has: () => this.softTlb, adopt: () => {} });
     this.powerOn();
     this.template = Uint8Array.from(this.state.bytes.subarray(0, ARCHITECTURAL_BYTES));
     native.flushTlb(2);
@@ -96,6 +98,7 @@ export class Godwit {
     this.load(c, image);
     this.interpreted = false;
     this.interpretedAny = false;
+    this.softTlb = !this.softTlb;
     const s = this.state;
     for (let steps = 0; s.cpl === 3 && steps < MAX_STEPS; steps++) {
       const exit = this.native.run();
@@ -109,7 +112,7 @@ export class Godwit {
       } else if (exit === Exit.Exception) {
         const vector = s.get('exitVector');
         this.interpreter.deliverException(vector, s.get('exitHasErrorCode') ? s.get('exitErrorCode') : null, vector === 14 ? s.cr2 : undefined);
-      } else throw new Error(`unexpected exit ${exit}`);
+      } else if (exit !== Exit.UserAccess) throw new Error(`unexpected exit ${exit}`);
     }
     return this.outcome();
   }
