@@ -309,9 +309,11 @@ static napi_value executeHost(napi_env env, napi_callback_info info) {
   s->rawFlags = (eflags & kHostFlags) | 0x202;
   s->codeBase = (u64)vm->codeRx;
   u32 entry = at;
-  s->tableBase = (u64)&entry - (u64)eip * 4;
   s->exitReason = kNone;
+  // From here on a kick leaves the table alone (fault.cc, onKick).
   vm->hostExecuting = true;
+  asm volatile("" ::: "memory");
+  s->tableBase = (u64)&entry - (u64)eip * 4;
   godwit_enter(s);
   vm->hostExecuting = false;
   s->eflags = (eflags & ~kHostFlags) | (u32)(s->rawFlags & kHostFlags);

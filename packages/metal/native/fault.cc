@@ -194,6 +194,7 @@ static void onKick(int, siginfo_t *, void *context) {
   greg_t *regs = ((ucontext_t *)context)->uc_mcontext.gregs;
   const u64 rip = (u64)regs[REG_RIP];
   s->kicked = 1;
+  if (vm->hostExecuting) return;  // one instruction for the interpreter: it must run, and ends by itself
   s->tableBase = (u64)vm->poison + 65536;
   const bool resuming = rip >= (u64)godwit_resume_window && rip < (u64)godwit_asm_resume_end;
   if (inCode(vm, rip) || resuming) regs[REG_R14] = (greg_t)(vm->poison + 65536);

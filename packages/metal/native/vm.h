@@ -130,7 +130,7 @@ struct Vm {
   u32 deferredWindow, deferredStart, deferredCount;
   bool dirtyLogging;
   bool identity;
-  bool hostExecuting;
+  volatile bool hostExecuting;
   u8 *segmentPoison;
   pid_t tid;
   pid_t pid;
