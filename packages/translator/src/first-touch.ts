@@ -1,6 +1,6 @@
 import { Callout, SOFT_TLB, stateOffset } from '@godwit/cpu';
 import { type Emitter, HOST } from './emitter';
-import { emitLea, type HostAddress } from './memory-operand';
+import { emitLea, type HostAddress } from './host-address';
 
 /**
  * The other way to memory, for user instructions that keep touching new pages:
@@ -25,7 +25,8 @@ export interface PendingSoftMiss extends SoftAccess {
   site: number;
 }
 
-const RCX = 1, R11 = 11;
+const RCX = 1,
+  R11 = 11;
 
 /** Leaves the host address in r8 + r9. */
 export function emitSoftAddress(e: Emitter, address: HostAddress, access: SoftAccess): HostAddress {

@@ -2,7 +2,8 @@ import { Callout, stateOffset } from '@godwit/cpu';
 import { conditions } from '@godwit/isa';
 import { type Context, type Handler, isUser, type Outcome } from './context';
 import { HOST } from './emitter';
-import { emitAccess, hostAddress, stackAddress } from './memory-operand';
+import { emitAccess, stackAddress } from './host-address';
+import { hostAddress } from './memory-operand';
 import { emitCallout } from './stubs';
 
 /** Jumps, calls, returns, and the ways between privilege levels. */
@@ -98,11 +99,13 @@ function int(c: Context): Outcome {
   return 'end';
 }
 
-const supervisorCallout = (slot: Callout): Handler => (c) => {
-  if (isUser(c)) return 'interpret';
-  emitCallout(c.e, slot, c.eip, c.nextEip);
-  return 'end';
-};
+const supervisorCallout =
+  (slot: Callout): Handler =>
+  (c) => {
+    if (isUser(c)) return 'interpret';
+    emitCallout(c.e, slot, c.eip, c.nextEip);
+    return 'end';
+  };
 
 function sysenter(c: Context): Outcome {
   emitCallout(c.e, Callout.Sysenter, c.eip, c.nextEip);
@@ -110,8 +113,15 @@ function sysenter(c: Context): Outcome {
 }
 
 export const flowHandlers: Record<string, Handler> = {
-  jmp, call, ret, int, sysenter,
-  loop: countedJump, loope: countedJump, loopne: countedJump, jcxz: countedJump,
+  jmp,
+  call,
+  ret,
+  int,
+  sysenter,
+  loop: countedJump,
+  loope: countedJump,
+  loopne: countedJump,
+  jcxz: countedJump,
   iret: supervisorCallout(Callout.Iret),
   sysexit: supervisorCallout(Callout.Sysexit),
 };

@@ -1,6 +1,7 @@
 import { type Instruction, Prefix, type Row } from '@godwit/isa';
 import { type Emitter, HOST } from './emitter';
-import { addressRex, emitAccess, emitAddressPrefixes, emitModrm, type HostAddress, hostAddress } from './memory-operand';
+import { addressRex, emitAccess, emitAddressPrefixes, emitModrm, type HostAddress } from './host-address';
+import { hostAddress } from './memory-operand';
 
 /**
  * Instructions that translate to themselves: same opcode, same registers, the
@@ -32,8 +33,15 @@ export function shapeOf(row: Row): Shape {
   const known = shapes[row.id];
   if (known) return known;
   const shape: Shape = {
-    regGeneral: false, rmGeneral: false, vGeneral: false, regByte: false, rmByte: false, zByte: false,
-    rmWritten: false, regWritten: false, memoryWritten: false,
+    regGeneral: false,
+    rmGeneral: false,
+    vGeneral: false,
+    regByte: false,
+    rmByte: false,
+    zByte: false,
+    rmWritten: false,
+    regWritten: false,
+    memoryWritten: false,
   };
   for (const o of row.operands) {
     if (o.method.length !== 1) continue;
@@ -63,7 +71,8 @@ export function emitSelf(e: Emitter, ins: Instruction, guest: Uint8Array, offset
   const { row } = ins;
   const shape = shapeOf(row);
   if (row.map === 0 && !row.vex && (row.opcode & 0xf0) === 0x40) return emitIncDec(e, ins);
-  const immediate = row.immediate === 'b' || row.immediate === 'bs' ? 1 : row.immediate === 'w' ? 2 : row.immediate === 'z' ? ins.operandSize : 0;
+  const immediate =
+    row.immediate === 'b' || row.immediate === 'bs' ? 1 : row.immediate === 'w' ? 2 : row.immediate === 'z' ? ins.operandSize : 0;
   const tailAt = offset + ins.length - immediate;
   if (row.immediate === 'O') {
     const opcode = [0x8a, 0x8b, 0x88, 0x89][row.opcode & 3];

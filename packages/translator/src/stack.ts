@@ -2,7 +2,8 @@ import { Callout, stateOffset } from '@godwit/cpu';
 import { Seg } from '@godwit/isa';
 import { type Handler, isUser } from './context';
 import { HOST } from './emitter';
-import { emitAccess, hostAddress, stackAddress } from './memory-operand';
+import { emitAccess, stackAddress } from './host-address';
+import { hostAddress } from './memory-operand';
 import { emitCallout } from './stubs';
 
 /**
@@ -148,5 +149,17 @@ const movfromseg: Handler = ({ e, ins }) => {
 };
 
 export const stackHandlers: Record<string, Handler> = {
-  push, pop, pusha, popa, leave, pushf, popf, cli, sti, pushseg, popseg, movtoseg, movfromseg,
+  push,
+  pop,
+  pusha,
+  popa,
+  leave,
+  pushf,
+  popf,
+  cli,
+  sti,
+  pushseg,
+  popseg,
+  movtoseg,
+  movfromseg,
 };

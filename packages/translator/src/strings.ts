@@ -14,7 +14,8 @@ import { type Emitter, HOST } from './emitter';
  * pointer's top byte.
  */
 
-const ESI = 6, EDI = 7;
+const ESI = 6,
+  EDI = 7;
 
 function rebase(c: Context, reg: number): void {
   const { e } = c;
@@ -34,20 +35,22 @@ function topByte(e: Emitter, reg: number): void {
   e.u8(0x45, 0x0f, 0xb6, 0xc9); //        movzx r9d, r9b
 }
 
-const string = (usesSource: boolean, usesTarget: boolean): Handler => (c) => {
-  const { e, ins } = c;
-  if (ins.addressSize === 2) return 'interpret';
-  if (usesSource && (ins.segment === Seg.FS || ins.segment === Seg.GS)) return 'interpret';
-  if (usesSource) rebase(c, ESI);
-  if (usesTarget) rebase(c, EDI);
-  if (ins.row.mnemonic.endsWith('v') && ins.operandSize === 2) e.u8(0x66);
-  if (ins.prefixes & Prefix.REP) e.u8(0xf3);
-  else if (ins.prefixes & Prefix.REPNE) e.u8(0xf2);
-  e.u8(ins.row.opcode);
-  if (usesSource) e.move(ESI, ESI);
-  if (usesTarget) e.move(EDI, EDI);
-  return 'next';
-};
+const string =
+  (usesSource: boolean, usesTarget: boolean): Handler =>
+  (c) => {
+    const { e, ins } = c;
+    if (ins.addressSize === 2) return 'interpret';
+    if (usesSource && (ins.segment === Seg.FS || ins.segment === Seg.GS)) return 'interpret';
+    if (usesSource) rebase(c, ESI);
+    if (usesTarget) rebase(c, EDI);
+    if (ins.row.mnemonic.endsWith('v') && ins.operandSize === 2) e.u8(0x66);
+    if (ins.prefixes & Prefix.REP) e.u8(0xf3);
+    else if (ins.prefixes & Prefix.REPNE) e.u8(0xf2);
+    e.u8(ins.row.opcode);
+    if (usesSource) e.move(ESI, ESI);
+    if (usesTarget) e.move(EDI, EDI);
+    return 'next';
+  };
 
 const xlat: Handler = ({ e, ins }) => {
   if (ins.addressSize === 2 || ins.segment === Seg.FS || ins.segment === Seg.GS) return 'interpret';
@@ -56,10 +59,15 @@ const xlat: Handler = ({ e, ins }) => {
 };
 
 export const stringHandlers: Record<string, Handler> = {
-  movsb: string(true, true), movsv: string(true, true),
-  cmpsb: string(true, true), cmpsv: string(true, true),
-  stosb: string(false, true), stosv: string(false, true),
-  lodsb: string(true, false), lodsv: string(true, false),
-  scasb: string(false, true), scasv: string(false, true),
+  movsb: string(true, true),
+  movsv: string(true, true),
+  cmpsb: string(true, true),
+  cmpsv: string(true, true),
+  stosb: string(false, true),
+  stosv: string(false, true),
+  lodsb: string(true, false),
+  lodsv: string(true, false),
+  scasb: string(false, true),
+  scasv: string(false, true),
   xlat,
 };

@@ -2,7 +2,8 @@ import { Callout, stateOffset } from '@godwit/cpu';
 import { Seg } from '@godwit/isa';
 import { type Context, type Handler, isUser, Mode } from './context';
 import { HOST } from './emitter';
-import { addressRex, emitAccess, emitModrm, hostAddress } from './memory-operand';
+import { addressRex, emitAccess, emitModrm } from './host-address';
+import { hostAddress } from './memory-operand';
 import { emitCallout } from './stubs';
 
 /** The system instructions frequent enough in a kernel to be worth a callout or a few host instructions. */
@@ -58,7 +59,8 @@ const xsaveFamily: Handler = (c: Context) => {
   if (ins.memorySegment === Seg.FS || ins.memorySegment === Seg.GS) return 'interpret';
   const address = hostAddress(e, ins);
   // The address may be in eax or edx: settle it first.
-  if (address.absolute) e.u8(0x4f, 0x8d, 0x04, 0x08); // lea r8, [r8 + r9]
+  if (address.absolute)
+    e.u8(0x4f, 0x8d, 0x04, 0x08); // lea r8, [r8 + r9]
   else {
     e.u8(0x67, 0x44 | addressRex(address), 0x8d); // lea r8d, [...]
     emitModrm(e, HOST.R8, address);
@@ -71,26 +73,43 @@ const xsaveFamily: Handler = (c: Context) => {
   e.u32(stateOffset.xcr0);
   e.moveImm(2, 0);
   emitAccess(e, [0x0f, 0xae], ins.row.digit, {
-    base: HOST.R8, index: -1, scale: 1, displacement: 0, window: true, absolute: address.absolute,
+    base: HOST.R8,
+    index: -1,
+    scale: 1,
+    displacement: 0,
+    window: true,
+    absolute: address.absolute,
   });
   e.move(0, HOST.R10);
   e.move(2, 11);
   return 'next';
 };
 
-const verify = (write: number): Handler => (c) => {
-  const { e, ins } = c;
-  if (ins.hasMemory) emitAccess(e, [0x0f, 0xb7], HOST.R8, hostAddress(e, ins));
-  else {
-    const rm = hostOf(ins.rm);
-    e.u8(0x44 | (rm >> 3), 0x0f, 0xb7, 0xc0 | (rm & 7)); // movzx r8d, reg16
-  }
-  if (write) e.add(HOST.R8, HOST.R8, 1 << 16);
-  e.storeState(stateOffset.exitArg0, HOST.R8);
-  emitCallout(e, Callout.Verify, c.eip, c.nextEip);
-  return 'end';
-};
+const verify =
+  (write: number): Handler =>
+  (c) => {
+    const { e, ins } = c;
+    if (ins.hasMemory) emitAccess(e, [0x0f, 0xb7], HOST.R8, hostAddress(e, ins));
+    else {
+      const rm = hostOf(ins.rm);
+      e.u8(0x44 | (rm >> 3), 0x0f, 0xb7, 0xc0 | (rm & 7)); // movzx r8d, reg16
+    }
+    if (write) e.add(HOST.R8, HOST.R8, 1 << 16);
+    e.storeState(stateOffset.exitArg0, HOST.R8);
+    emitCallout(e, Callout.Verify, c.eip, c.nextEip);
+    return 'end';
+  };
 
 export const systemHandlers: Record<string, Handler> = {
-  movfromcr, movtocr, invlpg, rdtsc, verr: verify(0), verw: verify(1), fxsave: fx, fxrstor: fx, xsave: xsaveFamily, xsaveopt: xsaveFamily, xrstor: xsaveFamily,
+  movfromcr,
+  movtocr,
+  invlpg,
+  rdtsc,
+  verr: verify(0),
+  verw: verify(1),
+  fxsave: fx,
+  fxrstor: fx,
+  xsave: xsaveFamily,
+  xsaveopt: xsaveFamily,
+  xrstor: xsaveFamily,
 };

@@ -4,7 +4,8 @@ import { type Context, Mode, type Outcome } from './context';
 import { Emitter, HOST } from './emitter';
 import { emitSoftMiss, type SoftAccess } from './first-touch';
 import { endWithJump, flowHandlers, jumpThroughTable } from './flow';
-import { addressRex, emitModrm, hostAddress } from './memory-operand';
+import { addressRex, emitModrm } from './host-address';
+import { hostAddress } from './memory-operand';
 import { emitSelf, shapeOf } from './self';
 import { stackHandlers } from './stack';
 import { stringHandlers } from './strings';
@@ -101,8 +102,17 @@ export class Translator {
     const { meta } = this.ports;
     e.pos = request.hostStart;
     const c: Context = {
-      e, ins: list[0], eip: request.eip, nextEip: request.eip, mode: request.mode, guest: request.guest,
-      offset: request.offset, stubs: [], page: request.eip >>> 12, shadow: false, hostBmi2: this.ports.hostBmi2,
+      e,
+      ins: list[0],
+      eip: request.eip,
+      nextEip: request.eip,
+      mode: request.mode,
+      guest: request.guest,
+      offset: request.offset,
+      stubs: [],
+      page: request.eip >>> 12,
+      shadow: false,
+      hostBmi2: this.ports.hostBmi2,
     };
     const polls = pollPositions(list, request.eip);
     let mapCount = 0;
@@ -209,7 +219,10 @@ export class Translator {
 }
 
 const handlers: Record<string, (c: Context) => Outcome> = {
-  ...flowHandlers, ...stackHandlers, ...stringHandlers, ...systemHandlers,
+  ...flowHandlers,
+  ...stackHandlers,
+  ...stringHandlers,
+  ...systemHandlers,
 };
 
 /** Handlers that know the 32-bit operand size only (stack and flow); the 16-bit forms are rare. */
@@ -222,7 +235,13 @@ const bitTests = new Set(['bt', 'bts', 'btr', 'btc']);
 
 const nothing = (): Outcome => 'next';
 const selfHandlers: Record<string, (c: Context) => Outcome> = {
-  nop: nothing, prefetch: nothing, prefetchw: nothing, prefetchnta: nothing, prefetcht0: nothing, prefetcht1: nothing, prefetcht2: nothing,
+  nop: nothing,
+  prefetch: nothing,
+  prefetchw: nothing,
+  prefetchnta: nothing,
+  prefetcht0: nothing,
+  prefetcht1: nothing,
+  prefetcht2: nothing,
   lea: ({ e, ins }) => {
     const address = hostAddress(e, ins, 0, true);
     const reg = ins.reg === 4 ? HOST.ESP : ins.reg;
@@ -238,8 +257,27 @@ const selfHandlers: Record<string, (c: Context) => Outcome> = {
 
 /** Callouts end a block as jumps do: control comes back through the block table. */
 const enders = new Set([
-  'jmp', 'call', 'ret', 'int', 'iret', 'sysenter', 'sysexit', 'popf', 'popseg', 'movtoseg', 'movtocr', 'invlpg', 'rdtsc', 'verr', 'verw',
-  'callf', 'jmpf', 'retf', 'int3', 'int1', 'hlt',
+  'jmp',
+  'call',
+  'ret',
+  'int',
+  'iret',
+  'sysenter',
+  'sysexit',
+  'popf',
+  'popseg',
+  'movtoseg',
+  'movtocr',
+  'invlpg',
+  'rdtsc',
+  'verr',
+  'verw',
+  'callf',
+  'jmpf',
+  'retf',
+  'int3',
+  'int1',
+  'hlt',
 ]);
 
 function endsBlock(ins: Instruction): boolean {
