@@ -27,6 +27,8 @@ export interface AnyDevice {
   save(): { readonly version: number };
   restore(saved: unknown): void;
   reset(): void;
+  /** After `restore`, when the machine is about to run: work that was under way is taken up again. */
+  resume?(): void;
   attach(buses: Buses): void;
   /** When the device next wants `advance`, in guest nanoseconds; Infinity for never. */
   nextDeadlineNs(): number;

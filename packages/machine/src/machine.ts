@@ -194,6 +194,11 @@ export class Machine {
     this.config.onInterruptChange?.(this.irqPending());
   }
 
+  /** The last step before a restored machine runs. */
+  resume(): void {
+    for (const device of this.devices) device.resume?.();
+  }
+
   private serialPort(name: string, basePort: number, irq: number, onOutput?: (bytes: Uint8Array) => void): Uart16550 {
     return new Uart16550({
       name, basePort, clock: this.config.clock, irq: this.pic.line(irq),

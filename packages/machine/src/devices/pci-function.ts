@@ -43,6 +43,7 @@ export interface PciIdentity {
 const COMMAND = 0x04;
 const COMMAND_IO = 1;
 const COMMAND_MEMORY = 2;
+const COMMAND_BUS_MASTER = 4;
 const STATUS = 0x06;
 const STATUS_INTERRUPT = 0x08;
 const BAR0 = 0x10;
@@ -74,6 +75,11 @@ export class PciFunction {
 
   get interruptAsserted(): boolean {
     return this.intx;
+  }
+
+  /** Whether the guest lets the function reach its memory. */
+  get busMaster(): boolean {
+    return (this.config[COMMAND] & COMMAND_BUS_MASTER) !== 0;
   }
 
   /** Drives the function's interrupt pin. */
