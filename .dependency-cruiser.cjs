@@ -1,8 +1,8 @@
 // Imports point one way (ARCHITECTURE.md, "Layers"):
 //
 //   isa ← cpu ← { interpreter, translator, machine }
-//   metal, images stand alone
-//   vmm → all of those but images      cli → vmm, images, cpu, metal
+//   lease, disk, snapshot, network, metal, images stand alone      storage → lease, disk
+//   vmm → all of those but images      cli → vmm, images, cpu, metal, disk, storage, network
 //
 // The table below is the whole rule: a package may import itself and what is listed.
 // Pure packages hold no clock, file, socket or process: no Node built-ins at all.
@@ -13,13 +13,18 @@ const mayImport = {
   interpreter: ['isa', 'cpu'],
   translator: ['isa', 'cpu'],
   machine: ['cpu'],
+  lease: [],
+  disk: [],
+  snapshot: [],
+  storage: ['lease', 'disk'],
+  network: [],
   metal: [],
   images: [],
-  vmm: ['isa', 'cpu', 'interpreter', 'translator', 'machine', 'metal'],
-  cli: ['vmm', 'images', 'cpu', 'metal'],
+  vmm: ['isa', 'cpu', 'interpreter', 'translator', 'machine', 'metal', 'disk', 'storage', 'network', 'snapshot', 'lease'],
+  cli: ['vmm', 'images', 'cpu', 'metal', 'disk', 'storage', 'network'],
 };
 
-const pure = ['isa', 'cpu', 'interpreter', 'translator', 'machine'];
+const pure = ['isa', 'cpu', 'interpreter', 'translator', 'machine', 'lease', 'disk'];
 
 const TESTS = '\\.test\\.ts$|/testing(/|\\.ts$)';
 

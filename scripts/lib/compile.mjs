@@ -8,7 +8,8 @@ import { linkCommands } from './link-commands.mjs';
 import { root, runNode, tool } from './run.mjs';
 
 export function compileNative() {
-  runNode(join(root, 'packages/metal/build-native.cjs'), []);
+  const packages = readdirSync(join(root, 'packages')).filter((name) => existsSync(join(root, 'packages', name, 'binding.gyp')));
+  for (const name of packages) runNode(join(root, 'scripts/build-native.cjs'), [name]);
 }
 
 export function compileTypeScript() {
