@@ -35,8 +35,18 @@ export interface Running {
   seen(text: string): Promise<void>;
 }
 
-export function godwit(args: string[], limitMs = 120_000): Running {
-  const child = spawn(process.execPath, [cli, ...args], { stdio: ['pipe', 'pipe', 'pipe'] });
+export interface HowToRun {
+  limitMs?: number;
+  uid?: number;
+  gid?: number;
+  /** Limit of the process's address space (RLIMIT_AS). */
+  addressSpaceBytes?: number;
+}
+
+export function godwit(args: string[], { limitMs = 120_000, uid, gid, addressSpaceBytes }: HowToRun = {}): Running {
+  const limited = addressSpaceBytes ? ['prlimit', `--as=${addressSpaceBytes}`] : [];
+  const [program, ...rest] = [...limited, process.execPath, cli, ...args];
+  const child = spawn(program, rest, { stdio: ['pipe', 'pipe', 'pipe'], uid, gid });
   let stdout = '';
   let stderr = '';
   const waiting: { text: string; resolve(): void; reject(e: Error): void }[] = [];
@@ -64,3 +74,19 @@ export function godwit(args: string[], limitMs = 120_000): Running {
 }
 
 export const readJson = (file: string): Record<string, unknown> => JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>;
+
+/** A bzImage of a few instructions at 1 MiB (boot protocol 2.04: not relocatable). */
+export function bareKernel(folder: string, code: number[]): string {
+  const bytes = Buffer.alloc(2 * 512 + 4096);
+  bytes[0x1f1] = 1; // setup sectors
+  bytes.writeUInt32LE(4096 / 16, 0x1f4);
+  bytes.writeUInt16LE(0xaa55, 0x1fe);
+  bytes.writeUInt16LE(0x66eb, 0x200);
+  bytes.write('HdrS', 0x202);
+  bytes.writeUInt16LE(0x204, 0x206);
+  bytes[0x211] = 1; // loaded high
+  bytes.set(code, 2 * 512);
+  const file = path.join(folder, `bare-${code.map((byte) => byte.toString(16)).join('')}`);
+  writeFileSync(file, bytes);
+  return file;
+}

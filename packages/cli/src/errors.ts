@@ -9,3 +9,12 @@ export class CliError extends Error {
 }
 
 export const usageError = (message: string): CliError => new CliError(exitCodes.usage, `${message} (see godwit help)`);
+
+/** Errors that a person can act on become one line; anything else is returned as it is, stack and all. */
+export function explain(error: unknown): unknown {
+  if (!(error instanceof Error)) return error;
+  if (error.name === 'BootImageError' || (error as NodeJS.ErrnoException).code === 'GODWIT_METAL') {
+    return new CliError(exitCodes.precondition, error.message);
+  }
+  return error;
+}

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { CliError, exitCodes, usageError } from './errors';
+import { CliError, exitCodes, explain, usageError } from './errors';
 import { help } from './help';
 import { run } from './run';
 import { up } from './up';
@@ -20,7 +20,8 @@ main(process.argv.slice(2)).then(
     // A worker that is still winding down must not hold the terminal.
     process.stdout.write('', () => process.exit(code));
   },
-  (error: unknown) => {
+  (raised: unknown) => {
+    const error = explain(raised);
     const known = error instanceof CliError;
     process.stderr.write(`godwit: ${known ? error.message : ((error as Error)?.stack ?? String(error))}\n`);
     process.exit(known ? error.code : exitCodes.failed);

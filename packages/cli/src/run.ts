@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { type EngineStats, type Outcome, Vm } from '@godwit/vmm';
 import { attachConsole } from './console';
-import { CliError, exitCodes } from './errors';
+import { exitCodes } from './errors';
 import { parseRunOptions } from './run-options';
 
 /** `godwit run`: one VM in the foreground, its serial port on the terminal. Returns the exit code. */
@@ -18,8 +18,6 @@ export async function run(argv: string[]): Promise<number> {
     const ended = await vm.ended;
     if (stats !== undefined) writeStats(stats, ended.stats);
     return report(ended.outcome);
-  } catch (error) {
-    throw explain(error);
   } finally {
     detach();
     process.off('SIGINT', stop);
@@ -37,13 +35,4 @@ function writeStats(target: string, stats: EngineStats): void {
   const text = `${JSON.stringify(stats, null, 2)}\n`;
   if (target === '-') process.stdout.write(text);
   else writeFileSync(target, text);
-}
-
-/** Errors that a person can act on become one line; anything else keeps its stack. */
-function explain(error: unknown): unknown {
-  if (!(error instanceof Error)) return error;
-  if (error.name === 'BootImageError' || (error as NodeJS.ErrnoException).code === 'GODWIT_METAL') {
-    return new CliError(exitCodes.precondition, error.message);
-  }
-  return error;
 }

@@ -73,14 +73,15 @@ export const enum Mailbox {
 
 let loaded: Native | undefined;
 
-/** Loads the addon; throws an Error whose message tells what to do when it is not built. */
+/** Loads the addon; throws an Error with code GODWIT_METAL whose message tells what to do when it is not built. */
 export function loadNative(): Native {
   if (loaded) return loaded;
   const file = path.join(__dirname, '..', 'build', process.env.GODWIT_NATIVE ?? 'Release', 'godwit_metal.node');
   try {
     loaded = require(file) as Native;
   } catch (error) {
-    throw new Error(`the native layer is not built for this Node (${(error as Error).message}): run npm run build`);
+    const why = (error as Error).message.split('\n')[0];
+    throw Object.assign(new Error(`the native layer is not built for this Node (${why}): run npm run build`), { code: 'GODWIT_METAL' });
   }
   return loaded;
 }

@@ -20,7 +20,7 @@ function flushSerial(): void {
   batched = 0;
 }
 
-let pendingInput: Uint8Array[] = [];
+const pendingInput: Uint8Array[] = [];
 
 function offerInput(engine: Engine): void {
   while (pendingInput.length > 0) {
