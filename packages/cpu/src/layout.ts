@@ -39,8 +39,10 @@ const fields: [name: string, size: number][] = [
   ['patHigh', 4],
   ['miscEnable', 4],
   ['apicBase', 4],
-  /** Guest TSC = host TSC + offset (two u32, little-endian 64 bit). */
+  /** Guest TSC = host TSC × tscScale + offset (two u32, little-endian 64 bit). */
   ['tscOffset', 8],
+  /** Guest's TSC rate over the host's, 32.32 fixed point; 2^32 on the host where the guest booted. */
+  ['tscScale', 8],
   ['xcr0', 4],
   /** Bumped by whoever flushes any TLB entry; the interpreter drops its own TLB when it differs from what it saw last. */
   ['tlbGeneration', 4],

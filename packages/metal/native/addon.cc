@@ -135,10 +135,12 @@ static napi_value create(napi_env env, napi_callback_info info) {
   vm->rmap = table<RmapNode>(kMaxRmap);
   vm->rmapHead = table<u32>(vm->ramPages + 16);
   vm->links = table<Link>(kMaxLinks);
-  vm->siteFaults = table<u16>(3 * kSites);
+  vm->siteFaults = table<u16>(4 * kSites);
   vm->siteFirst = vm->siteFaults + kSites;
   vm->siteAgain = vm->siteFirst + kSites;
-  vm->seenPages = table<u32>(kSeenPages);
+  vm->siteFlushed = vm->siteAgain + kSites;
+  vm->seenPages = table<u32>(2 * kSeenPages);
+  vm->windowPages = vm->seenPages + kSeenPages;
   vm->shadowPool = table<u8>(4096ull * (kWindows * 2048 + 64));
   // Windows must begin on a 4 GiB border: the low half of a host address is then the guest-linear address.
   u8 *arena = (u8 *)reserve(kWindowStride * (kWindows + 1));
@@ -147,6 +149,7 @@ static napi_value create(napi_env env, napi_callback_info info) {
   vm->segmentPoison = (u8 *)reserve(4096);
   if (!vm->state || !vm->watched || !vm->meta || !vm->blocks || !vm->rmap || !vm->shadowPool || !arena || !tables || !vm->poison)
     return fail(env, "cannot reserve address space for the guest's windows: is RLIMIT_AS or vm.overcommit_memory=2 in force?");
+  vm->state->tscScale = 1ull << 32;
   vm->windowArena = (u8 *)(((u64)arena + (1ull << 32)) & ~((1ull << 32) - 1));
   vm->tableArena = tables;
   for (u32 i = 0; i < kWindows; i++) {
@@ -193,7 +196,7 @@ static napi_value create(napi_env env, napi_callback_info info) {
   setBuffer(env, o, "code", vm->codeRw, codeBytes);
   setBuffer(env, o, "meta", vm->meta, vm->metaBytes);
   setBuffer(env, o, "mailbox", vm->mailbox, 4096);
-  setBuffer(env, o, "sites", vm->siteFaults, 3 * kSites * sizeof(u16));
+  setBuffer(env, o, "sites", vm->siteFaults, 4 * kSites * sizeof(u16));
   return o;
 }
 
@@ -237,7 +240,7 @@ static napi_value invalidatePageFn(napi_env env, napi_callback_info info) {
   const u32 page = argU32(env, argv[0]);
   if (page < g_vm->ramPages) {
     invalidatePage(g_vm, page);
-    g_vm->dirty[page] = 1;
+    markDirty(g_vm, page);
   }
   return nullptr;
 }
@@ -266,6 +269,32 @@ static napi_value flushTlb(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+// beginDirtyRound(out): what was written since the last round, one byte a page; a new round begins.
+static napi_value beginDirtyRoundFn(napi_env env, napi_callback_info info) {
+  ARGS(1);
+  u8 *out = nullptr;
+  size_t length = 0;
+  napi_get_typedarray_info(env, argv[0], nullptr, &length, (void **)&out, nullptr, nullptr);
+  if (!out || length < g_vm->ramPages) return fail(env, "beginDirtyRound: out must hold a byte for every page");
+  beginDirtyRound(g_vm, out);
+  return nullptr;
+}
+
+static napi_value endDirtyLogFn(napi_env, napi_callback_info) {
+  endDirtyLog(g_vm);
+  return nullptr;
+}
+
+// ram(): guest RAM, for a thread other than the one that called create().
+static napi_value ramFn(napi_env env, napi_callback_info) {
+  if (!g_vm) return fail(env, "no VM was created");
+  napi_value holder, buffer;
+  napi_create_object(env, &holder);
+  setBuffer(env, holder, "ram", g_vm->ram, g_vm->ramBytes);
+  napi_get_named_property(env, holder, "ram", &buffer);
+  return buffer;
+}
+
 static napi_value flushPageFn(napi_env env, napi_callback_info info) {
   ARGS(1);
   flushPage(g_vm, argU32(env, argv[0]));
@@ -275,7 +304,7 @@ static napi_value flushPageFn(napi_env env, napi_callback_info info) {
 // flushCode(): drops every block; the cache starts empty.
 static napi_value flushCode(napi_env, napi_callback_info) {
   invalidateAllBlocks(g_vm);
-  for (u32 p = 0; p < g_vm->ramPages; p++) g_vm->watched[p] = 0;
+  for (u32 p = 0; p < g_vm->ramPages; p++) g_vm->watched[p] &= (u8)~kWatchCode;
   g_vm->codeCursor = 64;
   return nullptr;
 }
@@ -366,6 +395,15 @@ static napi_value hostCpuid(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+// vcpuTsc(): the host's TSC at the guest's rate, without the guest's offset.
+static napi_value vcpuTsc(napi_env env, napi_callback_info) {
+  u32 lo, hi;
+  asm volatile("rdtsc" : "=a"(lo), "=d"(hi));
+  napi_value v;
+  napi_create_bigint_uint64(env, scaleTsc(g_vm->state, ((u64)hi << 32) | lo), &v);
+  return v;
+}
+
 static napi_value hostTsc(napi_env env, napi_callback_info) {
   u32 lo, hi;
   asm volatile("rdtsc" : "=a"(lo), "=d"(hi));
@@ -403,7 +441,8 @@ static napi_value init(napi_env env, napi_value exports) {
       {"invalidatePage", invalidatePageFn}, {"dropBlocks", dropBlocks}, {"flushTlb", flushTlb}, {"flushPage", flushPageFn},
       {"flushCode", flushCode}, {"deliver", deliverFn}, {"executeHost", executeHost}, {"kick", kick},
       {"setDeadline", setDeadline}, {"sleep", sleepFn}, {"codeCursor", codeCursor}, {"hostCpuid", hostCpuid},
-      {"hostTsc", hostTsc}, {"monotonicNs", monotonicNs}, {"destroy", destroy},
+      {"hostTsc", hostTsc}, {"vcpuTsc", vcpuTsc}, {"ram", ramFn}, {"beginDirtyRound", beginDirtyRoundFn},
+      {"endDirtyLog", endDirtyLogFn}, {"monotonicNs", monotonicNs}, {"destroy", destroy},
   };
   for (auto &f : functions) {
     napi_value v;

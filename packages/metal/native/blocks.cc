@@ -102,7 +102,7 @@ void killBlock(Vm *vm, u32 n) {
 }
 
 void invalidatePage(Vm *vm, u32 gpaPage) {
-  if (!vm->watched[gpaPage]) return;
+  if (!(vm->watched[gpaPage] & kWatchCode)) return;
   vm->state->counters[cSelfModified]++;
   if (vm->selfModify[gpaPage] < 255) vm->selfModify[gpaPage]++;
   for (u32 n = vm->pageBlocks[gpaPage]; n; n = vm->blocks[n].pageNext) killBlock(vm, n);
@@ -124,7 +124,7 @@ void invalidatePage(Vm *vm, u32 gpaPage) {
     for (u32 k = vm->pageBlocks[before >> 8]; k; k = vm->blocks[k].pageNext)
       if (vm->blocks[k].gpaPage2 == gpaPage) killBlock(vm, k);
   }
-  vm->watched[gpaPage] = 0;
+  vm->watched[gpaPage] &= (u8)~kWatchCode;
 }
 
 void clearTablePage(Vm *vm, u32 window, u32 linearPage) {

@@ -160,7 +160,7 @@ static bool handleFault(Vm *vm, int signal, siginfo_t *info, greg_t *regs) {
     killBlock(vm, (u32)(block - vm->blocks));
     return exitWith(kUserAccess);
   }
-  if (write && isRam(vm, w.gpaPage) && vm->watched[w.gpaPage] &&
+  if (write && isRam(vm, w.gpaPage) && (vm->watched[w.gpaPage] & kWatchCode) &&
       (block->gpaPage == w.gpaPage || block->gpaPage2 == w.gpaPage)) {
     s->counters[cFaultInterpret]++;
     return exitWith(kInterpret);  // code that patches its own page: one instruction at a time

@@ -406,7 +406,7 @@ HANDLER(rdtsc) {
   if ((s->cr4 & 4) && s->cpl) return refuse(s);
   u32 lo, hi;
   asm volatile("rdtsc" : "=a"(lo), "=d"(hi));
-  const u64 tsc = (((u64)hi << 32) | lo) + s->tscOffset;
+  const u64 tsc = scaleTsc(s, ((u64)hi << 32) | lo) + s->tscOffset;
   s->gpr[EAX] = (u32)tsc;
   s->gpr[EDX] = (u32)(tsc >> 32);
   s->eip = s->exitArg1;

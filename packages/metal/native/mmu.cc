@@ -49,6 +49,7 @@ static bool rawProtect(Vm *vm, u8 *at, u64 bytes, bool writable) {
 // ---- page walk (SDM 3A, 4.3 and 4.4) -------------------------------------------
 
 static inline void setBits32(Vm *vm, u64 gpa, u32 bits) {
+  markDirty(vm, (u32)(gpa >> 12));
   asm volatile("lock orl %1, %0" : "+m"(*(u32 *)(vm->ram + gpa)) : "r"(bits) : "memory", "cc");
 }
 
@@ -400,7 +401,7 @@ void dropEverything(Vm *vm) {
 // ---- mapping ---------------------------------------------------------------------
 
 static bool hostWritable(const Vm *vm, u32 gpaPage, const Walk &w) {
-  return w.writable && w.dirty && !vm->watched[gpaPage] && !(vm->dirtyLogging && !vm->dirty[gpaPage]);
+  return w.writable && w.dirty && !vm->watched[gpaPage];
 }
 
 static void mapLarge(Vm *vm, u32 window, u32 linear, const Walk &w) {
@@ -464,8 +465,8 @@ bool mapForAccess(Vm *vm, u32 window, u32 linear, const Walk &w, bool write) {
   State *s = vm->state;
   const u32 page = linear >> 12;
   if (write) {
-    vm->dirty[w.gpaPage] = 1;
-    if (vm->watched[w.gpaPage]) invalidatePage(vm, w.gpaPage);
+    markDirty(vm, w.gpaPage);
+    invalidatePage(vm, w.gpaPage);
   }
   u32 info = win.info[page];
   s->counters[cFaultMaps]++;
@@ -528,7 +529,7 @@ bool mapForAccess(Vm *vm, u32 window, u32 linear, const Walk &w, bool write) {
       const u32 gpaPage = w.gpaPage + count;
       if ((pte & mask) != (w.pte & mask) || (u32)((pte & 0xFFFFFFF000ull) >> 12) != gpaPage) break;
       if (!isRam(vm, gpaPage) || win.info[page + count]) break;
-      if ((w.writable && w.dirty && !vm->watched[gpaPage] && !(vm->dirtyLogging && !vm->dirty[gpaPage])) != writable) break;
+      if (hostWritable(vm, gpaPage, w) != writable) break;
       recordPte(vm, r, w.ptIndex + count, pte);
       if (w.ptIndex + count > r->hi) r->hi = (u16)(w.ptIndex + count);
       count++;
@@ -600,6 +601,27 @@ struct Batch {
     count++;
   }
 };
+
+// A round of the dirty log begins: no page is writable until its first write has been noted.
+void protectAllForLog(Vm *vm) {
+  finishDeferred(vm);
+  const u32 pages = 1u << (regionShift(vm) - 12);
+  for (u32 window = 0; window < kWindows; window++) {
+    Window &win = vm->windows[window];
+    Batch batch = {vm, window, 0, 0, false};
+    for (u32 slot = 0; slot < win.usedCount; slot++) {
+      const u32 first = win.usedRegions[slot] * pages;
+      for (u32 p = first; p < first + pages; p++)
+        if (win.info[p] & kWritable) batch.add(p, false);
+    }
+    batch.flush();
+  }
+  if (!vm->identity) return;
+  Batch batch = {vm, 0, 0, 0, false};
+  for (u32 p = 0; p < vm->ramPages; p++)
+    if (vm->windows[0].info[p] & kWritable) batch.add(p, false);
+  batch.flush();
+}
 
 template <typename Entry>
 static void compareTable(Vm *vm, u32 window, Region &r, u32 firstPage, const Entry *now) {
@@ -689,6 +711,7 @@ void flushPage(Vm *vm, u32 linear) {
   s->tlbGeneration++;
   if (!(s->cr0 & kCr0PG)) return;
   const u32 page = linear >> 12, both[2] = {0, vm->userWindow};
+  softForget(vm, linear);
   for (u32 k = 0; k < 2; k++) {
     const u32 window = both[k];
     if (k && !window) continue;
@@ -746,8 +769,8 @@ static void protectPageEverywhere(Vm *vm, u32 gpaPage) {
 }
 
 void protectCodePage(Vm *vm, u32 gpaPage) {
-  if (vm->watched[gpaPage]) return;
-  vm->watched[gpaPage] = 1;
+  if (vm->watched[gpaPage] & kWatchCode) return;
+  vm->watched[gpaPage] |= kWatchCode;
   softFlushWrites(vm);
   protectPageEverywhere(vm, gpaPage);
 }
@@ -758,8 +781,8 @@ u8 *guestPointer(Vm *vm, u32 linear, bool write, bool user) {
   const Walk w = walk(vm, linear, write, false, user, true);
   if (!w.ok || !isRam(vm, w.gpaPage)) return nullptr;
   if (write) {
-    if (vm->watched[w.gpaPage]) return nullptr;
-    vm->dirty[w.gpaPage] = 1;
+    if (vm->watched[w.gpaPage] & kWatchCode) return nullptr;
+    markDirty(vm, w.gpaPage);
   }
   return vm->ram + ((u64)w.gpaPage << 12) + (linear & 0xFFF);
 }

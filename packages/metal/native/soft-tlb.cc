@@ -39,10 +39,17 @@ void softFlushPage(Vm *vm, u32 linear) {
   tags(vm->state, true)[linear >> 12 & 255] = kEmptyTag;
 }
 
+// The guest flushes this page. If it is gone, its next touch is a first one again.
+void softForget(Vm *vm, u32 linear) {
+  const u32 page = linear >> 12, slot = page & (kSeenPages - 1);
+  if (vm->seenPages[slot] != page && vm->windowPages[slot] != page) return;
+  if (!walk(vm, linear, false, false, true, false).ok) vm->seenPages[slot] = vm->windowPages[slot] = 0;
+}
+
 // Counts a user instruction's first touches; true once, when it should change
 // over. A page that was seen before is only coming back to the window.
 bool softCandidate(Vm *vm, u32 eip, u32 page, bool present) {
-  u32 &seen = vm->seenPages[page & (kSeenPages - 1)];
+  u32 &seen = vm->windowPages[page & (kSeenPages - 1)];
   if (present && seen == page) return false;
   if (present) seen = page;
   u16 &count = vm->siteFaults[siteOf(eip)];
@@ -72,8 +79,14 @@ extern "C" u32 godwit_handle_soft_miss(State *s) {
   }
   const Walk w = walk(vm, linear, write, false, true, true);
   u32 &seen = vm->seenPages[page & (kSeenPages - 1)];
-  u16 &count = w.ok && seen == page ? vm->siteAgain[site] : vm->siteFirst[site];
+  // A known page that another one pushed out: the window would have kept it. One that the
+  // guest flushed may have left the window, too (a file mapped and unmapped over and over).
+  const bool known = w.ok && seen == page, flushed = tags(s, write)[page & 255] == kEmptyTag;
+  u16 &count = !known ? vm->siteFirst[site] : flushed ? vm->siteFlushed[site] : vm->siteAgain[site];
   if (count < 0xFFFF) count++;
+  // Plainly the wrong way: TypeScript turns the instruction back without waiting for its next look.
+  if (known && !flushed && count == kSoftAgain && vm->siteFirst[site] + vm->siteFlushed[site] < kSoftAgain / 8)
+    return leaveFor(s, kUserAccess);
   if (!w.ok) {
     s->cr2 = linear;
     s->exitAddress = linear;
@@ -89,10 +102,10 @@ extern "C" u32 godwit_handle_soft_miss(State *s) {
     s->counters[cNativeFaultDeliveries]++;
     return prepareResume(vm) ? 0 : 1;
   }
-  if (!isRam(vm, w.gpaPage) || (write && vm->watched[w.gpaPage])) return leaveFor(s, kInterpret);
+  if (!isRam(vm, w.gpaPage) || (write && (vm->watched[w.gpaPage] & kWatchCode))) return leaveFor(s, kInterpret);
   seen = page;
   if (w.large) vm->softLarge = true;
-  if (write) vm->dirty[w.gpaPage] = 1;
+  if (write) markDirty(vm, w.gpaPage);
   const u64 delta = (u64)vm->ram + ((u64)w.gpaPage << 12) - ((u64)page << 12);
   for (u32 k = 0; k <= (write ? 1u : 0u); k++) {
     tags(s, k)[page & 255] = 0u - page;

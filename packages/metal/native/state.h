@@ -32,6 +32,7 @@ struct State {
   u32 sysenterCs, sysenterEsp, sysenterEip;
   u32 patLow, patHigh, miscEnable, apicBase;
   alignas(8) u64 tscOffset;
+  u64 tscScale;
   u32 xcr0, tlbGeneration;
   u32 exitReason, exitVector, exitErrorCode, exitHasErrorCode, exitAddress;
   alignas(8) u64 exitHostRip;
@@ -63,7 +64,7 @@ constexpr FieldInfo kStateFields[] = {
     F(gpr), F(eip), F(eflags), F(segments), F(gdtrBase), F(gdtrLimit), F(idtrBase), F(idtrLimit),
     F(cr0), F(cr2), F(cr3), F(cr4), F(dr), F(cpl), F(interruptShadow), F(halted), F(efer),
     F(sysenterCs), F(sysenterEsp), F(sysenterEip), F(patLow), F(patHigh), F(miscEnable), F(apicBase),
-    F(tscOffset), F(xcr0), F(tlbGeneration), F(exitReason), F(exitVector), F(exitErrorCode),
+    F(tscOffset), F(tscScale), F(xcr0), F(tlbGeneration), F(exitReason), F(exitVector), F(exitErrorCode),
     F(exitHasErrorCode), F(exitAddress), F(exitHostRip), F(exitArg0), F(exitArg1), F(ifCell),
     F(sysFlags), F(interruptPending), F(modeKey), F(kicked), F(windowBase), F(tableBase), F(codeBase),
     F(hostRsp), F(rawFlags), F(quadrantBase), F(segmentBasePointer), F(spill), F(callout), F(counters),
@@ -93,5 +94,8 @@ constexpr u32 kFlagTF = 0x100, kFlagIF = 0x200, kFlagNT = 0x4000, kFlagRF = 0x10
               kFlagAC = 0x40000;
 constexpr u32 kCr0PE = 1, kCr0EM = 4, kCr0TS = 8, kCr0WP = 0x10000, kCr0AM = 0x40000, kCr0PG = 0x80000000u;
 constexpr u32 kCr4PSE = 0x10, kCr4PAE = 0x20, kCr4PGE = 0x80;
+
+// The guest's TSC runs at the rate it booted with, on whatever host it is now.
+inline u64 scaleTsc(const State *s, u64 hostTsc) { return (u64)((unsigned __int128)hostTsc * s->tscScale >> 32); }
 
 }  // namespace godwit

@@ -27,6 +27,10 @@ constexpr u32 kMappingReserve = 6000;  // host mappings left to the rest of the 
 constexpr u32 kQuadrantMissLimit = 100000;  // supervisor pages met in a user quadrant before it counts as the kernel's
 constexpr u32 kSelfModifyLimit = 64;    // writes into translated code of one page before it is interpreted
 
+// ---- why a guest page is watched ----------------------------------------------
+constexpr u8 kWatchCode = 1;   // translated code was taken from it
+constexpr u8 kWatchClean = 2;  // dirty logging is on, and it was not written in this round
+
 // ---- what a window knows of a linear page ------------------------------------
 // info = gpaPage << 8 | flags
 constexpr u32 kMapped = 1, kWritable = 2, kExec = 4, kGlobal = 8, kInRun = 16;
@@ -88,7 +92,7 @@ struct Vm {
   u64 ramBytes;
   u32 ramPages;
   int memfd;
-  u8 *watched;      // one byte a gpa page: 1 = holds translated code
+  u8 *watched;      // one byte a gpa page: kWatchCode, kWatchClean; a page with any is not writable in any window
   u8 *dirty;        // one byte a gpa page: written since the last round began
   u8 *selfModify;   // saturating count of invalidations
   u8 *codeRw, *codeRx;
@@ -119,8 +123,8 @@ struct Vm {
   u32 pendingFault;      // linear address of the last #PF delivered, mapped eagerly on iret
   bool pendingFaultValid;
   // First-touch bookkeeping, by a hash of eip; shared with TypeScript (see native/soft-tlb.cc).
-  u16 *siteFaults, *siteFirst, *siteAgain;
-  u32 *seenPages;
+  u16 *siteFaults, *siteFirst, *siteAgain, *siteFlushed;
+  u32 *seenPages, *windowPages;  // pages known to the software TLB's users, and to the window's
   bool softLarge;
   struct ReadEntry {
     u32 page, generation;
@@ -143,6 +147,11 @@ struct Vm {
 
 extern Vm *g_vm;
 
+// RAM of this page is being written by other means than through a window that lets it.
+inline void markDirty(Vm *vm, u32 gpaPage) {
+  vm->dirty[gpaPage] = 1;
+  vm->watched[gpaPage] &= (u8)~kWatchClean;
+}
 inline bool isRam(const Vm *vm, u32 gpaPage) { return gpaPage < vm->ramPages && (gpaPage < 0xA0 || gpaPage >= 0xC0); }
 inline u8 *tableOf(const Vm *vm, u32 window, u32 mode) {
   return vm->tableArena + (u64)(window * kTablesPerWindow + ((mode >> 1) & 1)) * kTableStride + 65536;
@@ -189,12 +198,18 @@ void unlinkPageBlocks(Vm *vm, u32 gpaPage, u32 linearPage);
 const Block *blockAt(Vm *vm, u64 rip);
 bool guestEipAt(Vm *vm, u64 rip, u32 *eip, const Block **block, u64 *instructionStart = nullptr);
 
+// dirty-log.cc
+void beginDirtyRound(Vm *vm, u8 *dirtyOut);
+void endDirtyLog(Vm *vm);
+
 // soft-tlb.cc
 constexpr u32 kSites = 4096, kSeenPages = 65536;
 constexpr u16 kSoftThreshold = 48;  // faults at one instruction before it goes through the software TLB
+constexpr u16 kSoftAgain = 512;     // misses on pages pushed out, with few new ones, before it goes back at once
 void softFlush(Vm *vm);
 void softFlushPage(Vm *vm, u32 linear);
 void softFlushWrites(Vm *vm);
+void softForget(Vm *vm, u32 linear);
 bool softCandidate(Vm *vm, u32 eip, u32 page, bool present);
 inline u32 siteOf(u32 eip) { return (eip ^ eip >> 12) & (kSites - 1); }
 

@@ -38,6 +38,16 @@ export interface Native {
   codeCursor(): number;
   hostCpuid(leaf: number, subleaf: number, out: Uint32Array): void;
   hostTsc(): bigint;
+  /** The host's TSC at the guest's rate (state field tscScale), without the guest's offset. */
+  vcpuTsc(): bigint;
+  /** Guest RAM as an ArrayBuffer of the calling thread's own; for threads other than the one that called create(). */
+  ram(): ArrayBuffer;
+  /**
+   * Begins a round of the dirty log: `out` gets one byte a page, 1 = written since
+   * the last round (or since logging ended). vCPU's thread only, outside run().
+   */
+  beginDirtyRound(out: Uint8Array): void;
+  endDirtyLog(): void;
   monotonicNs(): number;
   destroy(): void;
 }
@@ -45,7 +55,7 @@ export interface Native {
 export interface Buffers {
   ram: ArrayBuffer;
   state: ArrayBuffer;
-  /** One byte a guest page: 1 = translated code was taken from it. */
+  /** One byte a guest page: bit 0: translated code was taken from it; bit 1: the dirty log waits for its first write. Non-zero: tell invalidatePage before writing. */
   watched: ArrayBuffer;
   dirty: ArrayBuffer;
   selfModify: ArrayBuffer;
@@ -54,7 +64,7 @@ export interface Buffers {
   /** (host offset, guest offset) pairs of u16 for every block. */
   meta: ArrayBuffer;
   mailbox: ArrayBuffer;
-  /** Three u16 tables by site (see first-touch sites in packages/vmm): faults, first touches, repeated misses. */
+  /** Four u16 tables by site (see first-touch sites in packages/vmm): faults, first touches, misses on known pages: pushed out, flushed. */
   sites: ArrayBuffer;
 }
 

@@ -106,7 +106,7 @@ export class Engine {
         flushTlb: (kind) => native.flushTlb(kind === 'all' ? 1 : 0),
         flushPage: (linear) => native.flushPage(linear),
       },
-      hostTsc: () => native.hostTsc(),
+      hostTsc: () => native.vcpuTsc(),
       featureAllowed: (f) => featureAllowed(features, f),
       onFeature: (row) => this.featuresUsed.add(row.feature),
     });

@@ -1,4 +1,5 @@
 import type { PhysicalMemory } from '@godwit/cpu';
+import type { BusMaster } from '@godwit/machine';
 import type { Buffers, Native } from '@godwit/metal';
 
 /** Device memory as the machine's bus offers it. */
@@ -15,17 +16,21 @@ const LEGACY_HOLE_END = 0xc0000;
  * device bus. Writes tell the native layer first when code was translated from
  * the page.
  */
-export class GuestMemory implements PhysicalMemory {
+export class GuestMemory implements PhysicalMemory, BusMaster {
   readonly ram: Uint8Array;
   readonly watched: Uint8Array;
   private readonly dirty: Uint8Array;
-  private readonly view: DataView;
+  private readonly words: DataView;
   /** Called before a watched page is written: the interpreter's own decode cache. */
   onWrite: (gpa: number) => void = () => {};
 
-  constructor(private readonly native: Native, buffers: Buffers, private readonly devices: DeviceMemory) {
+  constructor(
+    private readonly native: Native,
+    buffers: Buffers,
+    private readonly devices: DeviceMemory,
+  ) {
     this.ram = new Uint8Array(buffers.ram);
-    this.view = new DataView(buffers.ram);
+    this.words = new DataView(buffers.ram);
     this.watched = new Uint8Array(buffers.watched);
     this.dirty = new Uint8Array(buffers.dirty);
   }
@@ -46,11 +51,11 @@ export class GuestMemory implements PhysicalMemory {
   }
 
   read16(gpa: number): number {
-    return this.isRam(gpa) && gpa + 2 <= this.ram.length ? this.view.getUint16(gpa, true) : this.devices.read(gpa, 2);
+    return this.isRam(gpa) && gpa + 2 <= this.ram.length ? this.words.getUint16(gpa, true) : this.devices.read(gpa, 2);
   }
 
   read32(gpa: number): number {
-    return this.isRam(gpa) && gpa + 4 <= this.ram.length ? this.view.getUint32(gpa, true) : this.devices.read(gpa, 4);
+    return this.isRam(gpa) && gpa + 4 <= this.ram.length ? this.words.getUint32(gpa, true) : this.devices.read(gpa, 4);
   }
 
   write8(gpa: number, value: number): void {
@@ -62,18 +67,39 @@ export class GuestMemory implements PhysicalMemory {
   write16(gpa: number, value: number): void {
     if (!this.isRam(gpa) || gpa + 2 > this.ram.length) return this.devices.write(gpa, 2, value);
     this.beforeWrite(gpa);
-    this.view.setUint16(gpa, value, true);
+    this.words.setUint16(gpa, value, true);
   }
 
   write32(gpa: number, value: number): void {
     if (!this.isRam(gpa) || gpa + 4 > this.ram.length) return this.devices.write(gpa, 4, value);
     this.beforeWrite(gpa);
-    this.view.setUint32(gpa, value, true);
+    this.words.setUint32(gpa, value, true);
+  }
+
+  /** All of it plain RAM. */
+  isRamRange(gpa: number, length: number): boolean {
+    if (!(gpa >= 0 && length >= 0 && gpa + length <= this.ram.length)) return false;
+    return gpa + length <= LEGACY_HOLE_START || gpa >= LEGACY_HOLE_END;
+  }
+
+  view(gpa: number, length: number): Uint8Array | undefined {
+    return this.isRamRange(gpa, length) ? this.ram.subarray(gpa, gpa + length) : undefined;
+  }
+
+  writable(gpa: number, length: number): Uint8Array | undefined {
+    if (!this.isRamRange(gpa, length)) return undefined;
+    this.announceWrite(gpa, length);
+    return this.ram.subarray(gpa, gpa + length);
+  }
+
+  /** `beforeWrite` for each page of a range of RAM. */
+  announceWrite(gpa: number, length: number): void {
+    for (let page = gpa - (gpa & 0xfff); page < gpa + length; page += 4096) this.beforeWrite(page);
   }
 
   /** Whole ranges, as the boot loader writes them. */
   write(gpa: number, bytes: Uint8Array): void {
-    for (let page = gpa & ~0xfff; page < gpa + bytes.length; page += 4096) this.beforeWrite(page);
+    this.announceWrite(gpa, bytes.length);
     this.ram.set(bytes, gpa);
   }
 }

@@ -20,3 +20,8 @@ export const FIRST_TOUCH_REVIEW_NS = 20e6;
 export const FIRST_TOUCH_FEW = 16;
 /** Repeated misses for each new page above which the software TLB is too small for an instruction. */
 export const FIRST_TOUCH_REPEATS = 4;
+/** … or misses on known pages that the guest had flushed: more, since the window keeps many of those. */
+export const FIRST_TOUCH_FLUSHED = 200;
+/** Reviews for which an instruction that touched the same pages over and over stays with the window: one second, doubled each time, at most a minute. */
+export const FIRST_TOUCH_BAN_REVIEWS = 50;
+export const FIRST_TOUCH_MAX_BAN_REVIEWS = 3000;

@@ -13,7 +13,7 @@ export type FetchAddress = (linear: number) => number;
 /** Which user instructions go through the software TLB, by guest-physical address. */
 export interface FirstTouches {
   has(gpa: number): boolean;
-  adopt(gpa: number): void;
+  change(gpa: number): void;
 }
 
 /**
@@ -47,7 +47,7 @@ export class BlockTranslator {
 
   noteFirstTouch(eip: number): void {
     const gpa = this.fetchAddress(eip);
-    if (gpa >= 0) this.firstTouches.adopt(gpa);
+    if (gpa >= 0) this.firstTouches.change(gpa);
   }
 
   /** False: this instruction was noted before and still went through the supervisor's window. */
