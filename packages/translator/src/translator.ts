@@ -203,6 +203,8 @@ export class Translator {
     if (!(request.mode & Mode.User) || !ins.hasMemory || !this.ports.hostBmi2 || !request.touchesFirst(eip)) return null;
     // A pending x87 exception comes before any page fault: the instruction itself must make both.
     if (ins.row.unit === 'x87' || ins.row.unit === 'mmx') return null;
+    // It reads the stack first, and may fault there.
+    if (ins.row.mnemonic === 'pop') return null;
     const sizeLog2 = [1, 2, 4, 8].indexOf(memoryOperandSize(ins));
     if (sizeLog2 < 0 || ins.memorySegment === Seg.CS || bitTests.has(ins.row.mnemonic)) return null;
     return { write: shapeOf(ins.row).memoryWritten, sizeLog2, instructionStart, eip };
