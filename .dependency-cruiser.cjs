@@ -21,7 +21,7 @@ const mayImport = {
   metal: [],
   images: [],
   vmm: ['isa', 'cpu', 'interpreter', 'translator', 'machine', 'metal', 'disk', 'storage', 'network', 'snapshot', 'lease'],
-  cli: ['vmm', 'images', 'cpu', 'metal', 'disk', 'storage', 'network'],
+  cli: ['vmm', 'images', 'cpu', 'metal', 'disk', 'storage', 'network', 'snapshot'],
 };
 
 const pure = ['isa', 'cpu', 'interpreter', 'translator', 'machine', 'lease', 'disk'];

@@ -11,6 +11,9 @@ const PACKAGES = [
   { name: 'g++', why: 'node-gyp builds the native layer' },
   { name: 'python3', why: 'node-gyp is written in it' },
   { name: 'xz-utils', why: 'unpacks the guest kernels' },
+  { name: 'mmdebstrap', why: 'installs Debian into a disk image', test: true },
+  { name: 'e2fsprogs', why: 'makes and checks the disk image\'s file system', test: true },
+  { name: 'qemu-utils', why: 'an oracle for disk images', test: true },
   { name: 'gcc-multilib', why: '32-bit programs for the host CPU as a test oracle', test: true },
 ];
 

@@ -8,6 +8,7 @@
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
+import { dropAbandoned } from './cache-folder';
 import { dependencyWithPrefix, PrivateApt } from './private-apt';
 import { ImageError } from './run-tool';
 import { unpackFiles } from './unpack';
@@ -98,7 +99,10 @@ function fetchInto(work: string, log: (line: string) => void): void {
   const resolved = RECIPES.map((recipe) => ({ recipe, ...resolvePackage(apt, recipe) }));
   log(`images: downloading ${resolved.map((one) => one.name).join(', ')}`);
   const archives = join(work, 'archives');
-  apt.download(resolved.map((one) => one.name), archives);
+  apt.download(
+    resolved.map((one) => one.name),
+    archives,
+  );
 
   log('images: unpacking');
   const stamp: Stamp = { packages: {}, files: {} };
@@ -153,15 +157,5 @@ function readImages(folder: string): GuestImages | undefined {
     return paths as GuestImages;
   } catch {
     return undefined;
-  }
-}
-
-/** Removes the work folders of processes that were killed. */
-function dropAbandoned(cache: string): void {
-  for (const entry of readdirSync(cache)) {
-    const pid = /\.partial-(\d+)$/.exec(entry)?.[1];
-    if (pid && Number(pid) !== process.pid && !existsSync(`/proc/${pid}`)) {
-      rmSync(join(cache, entry), { recursive: true, force: true });
-    }
   }
 }

@@ -12,7 +12,7 @@
  * wanted package is then not found: a machine's sources may well include some that
  * know nothing of i386.
  */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ImageError, runTool, tryTool, type ToolOptions } from './run-tool';
 
@@ -23,7 +23,7 @@ export class PrivateApt {
   private updateProblem = '';
 
   constructor(
-    root: string,
+    private readonly root: string,
     readonly architecture: string,
   ) {
     for (const folder of ['state/lists/partial', 'cache/archives/partial']) {
@@ -58,6 +58,21 @@ export class PrivateApt {
   download(names: string[], folder: string): void {
     mkdirSync(folder, { recursive: true });
     runTool('apt-get', [this.config, 'download', '-q', ...names], { ...this.options, cwd: folder });
+  }
+
+  /**
+   * Downloads packages with all that they depend on, from an empty system up. Names
+   * may be apt patterns, as `?essential`. Returns the archives' paths; their names are apt's own.
+   */
+  downloadClosure(names: readonly string[]): string[] {
+    const folder = join(this.root, 'cache/archives');
+    const args = ['install', '--download-only', '--no-install-recommends', '--yes', '-q', ...names];
+    const { ok, problem } = tryTool('apt-get', [this.config, ...args], this.options);
+    if (!ok) throw new ImageError(this.updateProblem ? `${problem}; the package lists are incomplete: ${this.updateProblem}` : problem);
+    return readdirSync(folder)
+      .filter((file) => file.endsWith('.deb'))
+      .sort()
+      .map((file) => join(folder, file));
   }
 }
 

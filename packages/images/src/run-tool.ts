@@ -19,6 +19,8 @@ export interface ToolResult {
 export interface ToolOptions {
   cwd?: string;
   env?: Record<string, string>;
+  /** Default TOOL_TIMEOUT_MS. */
+  timeoutMs?: number;
 }
 
 export function tryTool(command: string, args: string[], options: ToolOptions = {}): ToolResult {
@@ -28,11 +30,11 @@ export function tryTool(command: string, args: string[], options: ToolOptions = 
     env: { ...process.env, LC_ALL: 'C', DEBIAN_FRONTEND: 'noninteractive', ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],
     encoding: 'utf8',
-    timeout: TOOL_TIMEOUT_MS,
+    timeout: options.timeoutMs ?? TOOL_TIMEOUT_MS,
     maxBuffer: TOOL_OUTPUT_BYTES,
   });
   const ok = run.error === undefined && run.status === 0;
-  return { ok, stdout: run.stdout ?? '', problem: ok ? '' : describe(command, run) };
+  return { ok, stdout: run.stdout ?? '', problem: ok ? '' : describe(command, run, options) };
 }
 
 export function runTool(command: string, args: string[], options: ToolOptions = {}): string {
@@ -41,12 +43,15 @@ export function runTool(command: string, args: string[], options: ToolOptions = 
   return result.stdout;
 }
 
-function describe(command: string, run: ReturnType<typeof spawnSync>): string {
+function describe(command: string, run: ReturnType<typeof spawnSync>, options: ToolOptions): string {
   const code = (run.error as NodeJS.ErrnoException | undefined)?.code;
   if (code === 'ENOENT') return `${command} is not installed on this machine`;
-  if (code === 'ETIMEDOUT') return `${command} did not finish in ${TOOL_TIMEOUT_MS / 1000} s`;
+  if (code === 'ETIMEDOUT') return `${command} did not finish in ${(options.timeoutMs ?? TOOL_TIMEOUT_MS) / 1000} s`;
   if (run.error) return `${command} failed: ${run.error.message}`;
-  const lines = String(run.stderr ?? '').split('\n').map((line) => line.trim()).filter(Boolean);
+  const lines = String(run.stderr ?? '')
+    .split('\n')
+    .map((line) => line.trim())
+    .filter(Boolean);
   const errors = lines.filter((line) => line.startsWith('E:'));
   const words = (errors.length > 0 ? errors : lines).slice(-TOOL_ERROR_LINES).join(' ');
   const end = run.status === null ? `was ended by ${run.signal}` : `failed with exit code ${run.status}`;

@@ -1,1 +1,11 @@
-export {};
+export { SnapshotError, type SnapshotErrorCode } from './errors';
+export type { StateSink, StateSource } from './ports';
+export type { PageRun } from './page-run';
+export type { LoadedSection, Section } from './section';
+export type { MemoryReport, MemorySource } from './memory-writer';
+export type { MemoryTarget } from './memory-reader';
+export { type SavedMachine, type StateInfo, type TransferOptions, type WriteReport, writeState } from './write-state';
+export { type ExpectedSections, StateReader } from './read-state';
+export { FileSink, FileSource, openStateFile, removeAbandoned, saveStateFile } from './node-files';
+export { type StateSummary, describeState, verifyState, verifyStateFile } from './describe';
+export { FORMAT_VERSION } from './layout';
