@@ -10,11 +10,15 @@ export class CliError extends Error {
 
 export const usageError = (message: string): CliError => new CliError(exitCodes.usage, `${message} (see godwit help)`);
 
+/** Errors whose message is one line for a person already. */
+const oneLineErrors = new Set(['BootImageError', 'SnapshotError', 'DiskError']);
+const oneLineCodes = new Set(['GODWIT_METAL', 'GODWIT_NETWORK']);
+
 /** Errors that a person can act on become one line; anything else is returned as it is, stack and all. */
 export function explain(error: unknown): unknown {
   if (!(error instanceof Error)) return error;
-  if (error.name === 'BootImageError' || (error as NodeJS.ErrnoException).code === 'GODWIT_METAL') {
-    return new CliError(exitCodes.precondition, error.message);
-  }
-  return error;
+  const { code } = error as NodeJS.ErrnoException;
+  if (code === 'ENOENT' && error.name === 'DiskError') return new CliError(exitCodes.notFound, error.message);
+  const known = oneLineErrors.has(error.name) || (code !== undefined && oneLineCodes.has(code));
+  return known ? new CliError(exitCodes.precondition, error.message) : error;
 }

@@ -1,29 +1,67 @@
 import { writeFileSync } from 'node:fs';
-import { type EngineStats, type Outcome, Vm } from '@godwit/vmm';
+import { type EngineStats, type Outcome, saveVm, Vm } from '@godwit/vmm';
 import { attachConsole } from './console';
 import { exitCodes } from './errors';
-import { parseRunOptions } from './run-options';
+import { openNetworks } from './networks';
+import { loadInto, openResumable, type Resumable, type RunOrigin } from './resume';
+import { chooseRunOptions, parseFlags, type RunOptions } from './run-options';
 
 /** `godwit run`: one VM in the foreground, its serial port on the terminal. Returns the exit code. */
 export async function run(argv: string[]): Promise<number> {
-  const { config, stats } = parseRunOptions(argv);
-  const vm = new Vm(config);
-  const stop = (): void => vm.stop();
-  const detach = attachConsole(vm, stop);
-  vm.on('trace', (line: string) => process.stderr.write(`trace: ${line}\n`));
-  process.on('SIGINT', stop);
-  process.on('SIGTERM', stop);
+  const flags = parseFlags(argv);
+  const from = flags['resume-from'];
+  const resumed = from === undefined ? undefined : await openResumable(from);
   try {
-    vm.start();
+    const options = chooseRunOptions(flags, resumed);
+    const networks = await openNetworks(options.nets, `run-${process.pid}`);
+    try {
+      return await runVm(new Vm({ ...options.spec, nics: networks.nics }), options, resumed);
+    } finally {
+      await networks.close();
+    }
+  } finally {
+    await resumed?.state.close();
+  }
+}
+
+async function runVm(vm: Vm, { stats, suspendTo, origin }: RunOptions, resumed: Resumable | undefined): Promise<number> {
+  let leaving = false;
+  const leave = (): void => {
+    if (leaving || suspendTo === undefined) return vm.stop();
+    leaving = true;
+    suspend(vm, suspendTo, origin).catch((error: Error) => {
+      process.stderr.write(`godwit: ${error.message}\ngodwit: the VM goes on\n`);
+      leaving = false;
+      vm.resume('save');
+    });
+  };
+  const detach = attachConsole(vm, leave);
+  vm.on('trace', (line: string) => process.stderr.write(`trace: ${line}\n`));
+  vm.on('held', (disk: number, why: string | null) => process.stderr.write(`godwit: ${heldLine(disk, why)}\n`));
+  vm.on('link', (nic: number, up: boolean, why: string) => process.stderr.write(`godwit: network ${nic}: ${up ? 'back' : why}\n`));
+  process.on('SIGINT', leave);
+  process.on('SIGTERM', leave);
+  try {
+    await vm.start();
+    if (resumed) await loadInto(vm, resumed);
     const ended = await vm.ended;
     if (stats !== undefined) writeStats(stats, ended.stats);
     return report(ended.outcome);
   } finally {
     detach();
-    process.off('SIGINT', stop);
-    process.off('SIGTERM', stop);
+    process.off('SIGINT', leave);
+    process.off('SIGTERM', leave);
   }
 }
+
+async function suspend(vm: Vm, file: string, origin: RunOrigin): Promise<void> {
+  const { fileBytes } = await saveVm(vm, file, origin);
+  process.stderr.write(`godwit: suspended to ${file} (${Math.ceil(fileBytes / 2 ** 20)} MiB); go on with --resume-from ${file}\n`);
+  vm.stop();
+}
+
+const heldLine = (disk: number, why: string | null): string =>
+  why === null ? `disk ${disk} is served again: the VM goes on` : `the VM waits, nothing is lost: disk ${disk}: ${why}`;
 
 function report(outcome: Outcome): number {
   if (outcome.kind === 'power-off') return exitCodes.ok;

@@ -1,4 +1,4 @@
-import { features, type Register } from './features';
+import { features, machineFeatures, type Register } from './features';
 import type { CpuidSource } from './ports';
 import type { VcpuState } from './state';
 
@@ -12,20 +12,25 @@ export type CpuidQuery = (leaf: number, subleaf: number) => readonly [number, nu
 const registerIndex: Record<Register, number> = { eax: 0, ebx: 1, ecx: 2, edx: 3 };
 const MAX_BASIC = 0xd;
 const MAX_EXTENDED = 0x80000008;
+const APIC_BIT = 1 << 9;
+const APIC_ENABLED = 0x800;
+/** Leaf 0xB, ecx bits 15-8: what its subleaves 0 and 1 count. */
+const TOPOLOGY_LEVELS = [1, 2];
 const HYPERVISOR_BIT = 1 << 31;
 /** XCR0 components offered: x87, SSE, AVX; offsets and sizes of the standard format (SDM 1, 13.4). */
 const AVX_OFFSET = 576, AVX_SIZE = 256, LEGACY_SIZE = 576;
 
-/** Features that the host's CPU offers, out of those Godwit knows. */
+/** Features that can be offered on this host, out of those Godwit knows. */
 export function hostFeatures(host: CpuidQuery): Set<string> {
   const found = new Set<string>();
   const maxBasic = host(0, 0)[0] >>> 0, maxExtended = host(0x80000000, 0)[0] >>> 0;
   for (const f of features) {
+    if (machineFeatures.includes(f.name)) continue;
     if (f.leaf > (f.leaf >= 0x80000000 ? maxExtended : maxBasic)) continue;
     if ((host(f.leaf, f.subleaf)[registerIndex[f.register]] >>> f.bit) & 1) found.add(f.name);
   }
   // Every x86-64 processor has these for 32-bit code; AMD's lists are not always complete under hypervisors.
-  for (const f of ['sep', 'pse', 'pae', 'de', 'pge']) found.add(f);
+  for (const f of ['sep', 'pse', 'pae', 'de', 'pge', ...machineFeatures]) found.add(f);
   return found;
 }
 
@@ -44,11 +49,19 @@ export class GuestCpuid implements CpuidSource {
       case 1: {
         const h = this.host(1, 0);
         out[0] = h[0];
-        out[1] = (8 << 8) | (1 << 16); // clflush line 64 bytes, one logical processor
+        out[1] = (8 << 8) | (1 << 16); // clflush line 64 bytes, one logical processor, initial APIC id 0
         out[2] = HYPERVISOR_BIT;
         if (this.set.has('xsave') && this.state.cr4 & 0x40000) out[2] |= 1 << 27; // OSXSAVE
         break;
       }
+      case 4: {
+        const h = this.host(4, subleaf);
+        // Bits 31-14 of eax: how many logical processors share the cache, and how many cores there are; one.
+        return [(h[0] & 0x3fff) >>> 0, h[1] >>> 0, h[2] >>> 0, h[3] >>> 0];
+      }
+      case 0xb:
+        this.topologyLeaf(subleaf >>> 0, out);
+        break;
       case 0xd:
         this.xsaveLeaf(subleaf, out);
         break;
@@ -77,11 +90,21 @@ export class GuestCpuid implements CpuidSource {
         break;
     }
     for (const f of features) {
-      if (f.leaf === leaf && f.subleaf === (leaf === 1 || leaf >= 0x80000000 ? 0 : subleaf) && this.set.has(f.name)) {
+      if (f.leaf === leaf && f.subleaf === (leaf === 1 || leaf === 6 || leaf >= 0x80000000 ? 0 : subleaf) && this.set.has(f.name)) {
         out[registerIndex[f.register]] |= 1 << f.bit;
       }
     }
+    // An APIC that is switched off is not there.
+    if (leaf === 1 && !(this.state.apicBase & APIC_ENABLED)) out[3] &= ~APIC_BIT;
     return [out[0] >>> 0, out[1] >>> 0, out[2] >>> 0, out[3] >>> 0];
+  }
+
+  /** One thread of one core, with APIC id 0 (edx). */
+  private topologyLeaf(subleaf: number, out: [number, number, number, number]): void {
+    if (!this.set.has('apic')) return;
+    const level = TOPOLOGY_LEVELS[subleaf];
+    out[1] = level ? 1 : 0;
+    out[2] = (subleaf & 0xff) | ((level ?? 0) << 8);
   }
 
   private xsaveLeaf(subleaf: number, out: [number, number, number, number]): void {

@@ -27,6 +27,7 @@ const table: [name: string, leaf: number, subleaf: number, register: Register, b
   ['msr', 1, 0, 'edx', 5],
   ['pae', 1, 0, 'edx', 6],
   ['cx8', 1, 0, 'edx', 8],
+  ['apic', 1, 0, 'edx', 9],
   ['sep', 1, 0, 'edx', 11],
   ['pge', 1, 0, 'edx', 13],
   ['cmov', 1, 0, 'edx', 15, 'fpu'],
@@ -44,11 +45,13 @@ const table: [name: string, leaf: number, subleaf: number, register: Register, b
   ['sse4_2', 1, 0, 'ecx', 20, 'sse4_1'],
   ['movbe', 1, 0, 'ecx', 22],
   ['popcnt', 1, 0, 'ecx', 23],
+  ['tsc_deadline_timer', 1, 0, 'ecx', 24, 'apic tsc msr'],
   ['aes', 1, 0, 'ecx', 25, 'sse2'],
   ['xsave', 1, 0, 'ecx', 26, 'fxsr'],
   ['avx', 1, 0, 'ecx', 28, 'xsave sse4_2'],
   ['f16c', 1, 0, 'ecx', 29, 'avx'],
   ['rdrand', 1, 0, 'ecx', 30],
+  ['arat', 6, 0, 'eax', 2, 'apic'],
   ['bmi1', 7, 0, 'ebx', 3],
   ['avx2', 7, 0, 'ebx', 5, 'avx'],
   ['bmi2', 7, 0, 'ebx', 8],
@@ -64,6 +67,9 @@ const table: [name: string, leaf: number, subleaf: number, register: Register, b
   ['abm', 0x80000001, 0, 'ecx', 5],
 ];
 
+/** Those that are the machine's own: offered whatever the host's CPU has. The APIC is a device here, and so is its timer. */
+export const machineFeatures: readonly string[] = ['apic', 'arat', 'tsc_deadline_timer'];
+
 export const features: readonly Feature[] = table.map(([name, leaf, subleaf, register, bit, needs]) => ({
   name, leaf, subleaf, register, bit, needs: needs ? needs.split(' ') : [],
 }));
@@ -71,10 +77,10 @@ export const features: readonly Feature[] = table.map(([name, leaf, subleaf, reg
 const byName = new Map(features.map((f) => [f.name, f]));
 
 /** Named baselines for --cpu: what every processor of that generation has. */
-const i686 = ['fpu', 'de', 'pse', 'tsc', 'msr', 'pae', 'cx8', 'sep', 'pge', 'cmov', 'pat'];
+const i686 = ['fpu', 'de', 'pse', 'tsc', 'msr', 'pae', 'cx8', 'apic', 'sep', 'pge', 'cmov', 'pat'];
 const pentium3 = [...i686, 'mmx', 'fxsr', 'sse'];
 const core2 = [...pentium3, 'clflush', 'sse2', 'pni', 'ssse3', 'nx', 'lahf_lm'];
-const nehalem = [...core2, 'sse4_1', 'sse4_2', 'popcnt'];
+const nehalem = [...core2, 'sse4_1', 'sse4_2', 'popcnt', 'arat', 'tsc_deadline_timer'];
 const haswell = [...nehalem, 'pclmulqdq', 'aes', 'xsave', 'xsaveopt', 'avx', 'f16c', 'rdrand', 'fma', 'movbe', 'bmi1', 'bmi2', 'avx2', 'erms', 'abm'];
 export const cpuModels: Readonly<Record<string, readonly string[]>> = { i686, pentium3, core2, nehalem, haswell };
 

@@ -47,6 +47,19 @@ export interface CpuidSource {
   query(leaf: number, subleaf: number): readonly [number, number, number, number];
 }
 
+/** The local APIC's registers that are MSRs (SDM 4: IA32_APIC_BASE, IA32_TSC_DEADLINE). */
+export interface ApicMsrs {
+  readBase(): bigint;
+  /** False: such a value is not allowed. */
+  writeBase(value: bigint): boolean;
+  /** Undefined: there is no such register. */
+  readDeadline(): bigint | undefined;
+  /** False: there is no such register. */
+  writeDeadline(value: bigint): boolean;
+  /** The time stamp counter was set. */
+  tscMoved(): void;
+}
+
 /** Told of what the interpreter changes behind the translated world's back. */
 export interface CpuHooks {
   /** CR0, CR4, EFER or CR3 written: `kind` says how much is stale. */

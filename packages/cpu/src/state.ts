@@ -53,6 +53,7 @@ export class VcpuState {
   set efer(v: number) { this.u32[o.efer >> 2] = v; }
   get halted(): number { return this.u32[o.halted >> 2]; }
   set halted(v: number) { this.u32[o.halted >> 2] = v; }
+  get apicBase(): number { return this.u32[o.apicBase >> 2]; }
   get interruptShadow(): number { return this.u32[o.interruptShadow >> 2]; }
   set interruptShadow(v: number) { this.u32[o.interruptShadow >> 2] = v; }
   get(name: string): number { return this.u32[o[name] >> 2]; }

@@ -1,4 +1,4 @@
-import { type CpuHooks, type CpuidSource, type HostUnit, type PhysicalMemory, type PortIo, SCRATCH_OFFSET, STATE_SIZE, SegIndex, stateOffset, type VcpuState } from '@godwit/cpu';
+import { type ApicMsrs, type CpuHooks, type CpuidSource, type HostUnit, type PhysicalMemory, type PortIo, SCRATCH_OFFSET, STATE_SIZE, SegIndex, stateOffset, type VcpuState } from '@godwit/cpu';
 import type { FeatureName, Row } from '@godwit/isa';
 import { fault, faultCode, generalProtection, Vector } from './fault';
 import { arithmeticFlags, Eflags, type LazyFlags, setArithmeticFlags } from './flags';
@@ -14,6 +14,8 @@ export interface InterpreterPorts {
   cpuid: CpuidSource;
   hooks: CpuHooks;
   hostTsc(): bigint;
+  /** Left out: the CPU has no local APIC, and the MSRs that belong to it do not exist. */
+  apic?: ApicMsrs;
   featureAllowed(name: FeatureName): boolean;
   onFeature?(row: Row): void;
 }

@@ -1,7 +1,8 @@
 /**
  * Model-specific registers (SDM 4). What is not listed does not exist: #GP(0).
  * Platform id and microcode revision read as zero and swallow writes: kernels
- * touch them before they can take a fault.
+ * touch them before they can take a fault. On AMD's CPUs kernels do the same
+ * with the hardware and north bridge configuration.
  */
 import { stateOffset } from '@godwit/cpu';
 import type { Core } from './core';
@@ -31,8 +32,34 @@ function field(name: string, writable = 0xffffffffn): Msr {
 
 const timeStampCounter: Msr = {
   read: timeStamp,
-  write: (core, value) => { core.state.u64[stateOffset.tscOffset >> 3] = BigInt.asUintN(64, value - core.ports.hostTsc()); },
+  write: (core, value) => {
+    core.state.u64[stateOffset.tscOffset >> 3] = BigInt.asUintN(64, value - core.ports.hostTsc());
+    core.ports.apic?.tscMoved();
+  },
 };
+
+/** The state block holds a copy for whoever cannot ask the APIC: CPUID shows one only while it is enabled. */
+const apicBase: Msr = {
+  read: core => present(core.ports.apic).readBase(),
+  write: (core, value) => {
+    const apic = present(core.ports.apic);
+    if (!apic.writeBase(value)) throw generalProtection();
+    core.state.set('apicBase', Number(apic.readBase()));
+  },
+};
+
+const tscDeadline: Msr = {
+  read: core => present(core.ports.apic?.readDeadline()),
+  write: (core, value) => {
+    if (!core.ports.apic?.writeDeadline(value)) throw generalProtection();
+  },
+};
+
+/** What a CPU without it does not know of. */
+function present<T>(part: T | undefined): T {
+  if (part === undefined) throw generalProtection();
+  return part;
+}
 
 /** Memory types 0, 1, 4–7 in each of eight fields (SDM 3A, 12.12.2). Stored only: memory is all write-back. */
 const pageAttributes: Msr = {
@@ -67,21 +94,34 @@ const zero: Msr = { read: () => 0n, write: () => undefined };
 const registers = new Map<number, Msr>([
   [0x10, timeStampCounter],
   [0x17, zero],
-  [0x1b, field('apicBase', 0xfffffd00n)],
+  [0x1b, apicBase],
   [0x8b, zero],
   [0x174, field('sysenterCs')],
   [0x175, field('sysenterEsp')],
   [0x176, field('sysenterEip')],
   [0x1a0, field('miscEnable')],
   [0x277, pageAttributes],
+  [0x6e0, tscDeadline],
   [0xc0000080, extendedFeatures],
 ]);
 
-function find(index: number): Msr {
-  const msr = registers.get(index);
+/** HWCR with TscFreqSel set: the TSC's rate is constant (AMD APM 2, appendix A). */
+const hardwareConfiguration: Msr = { read: () => 0x1000000n, write: () => undefined };
+
+const amdRegisters = new Map<number, Msr>([
+  [0xc0010015, hardwareConfiguration],
+  [0xc001001f, zero],
+]);
+
+/** "Auth", of AuthenticAMD, in ebx. */
+const AMD = 0x68747541;
+
+function find(core: Core, index: number): Msr {
+  const msr = registers.get(index) ?? amdRegisters.get(index);
   if (msr === undefined) throw generalProtection();
+  if (amdRegisters.has(index) && core.ports.cpuid.query(0, 0)[1] !== AMD) throw generalProtection();
   return msr;
 }
 
-export function readMsr(core: Core, index: number): bigint { return find(index).read(core); }
-export function writeMsr(core: Core, index: number, value: bigint): void { find(index).write(core, value); }
+export function readMsr(core: Core, index: number): bigint { return find(core, index).read(core); }
+export function writeMsr(core: Core, index: number, value: bigint): void { find(core, index).write(core, value); }

@@ -9,6 +9,13 @@ export interface Clock {
   nowNs(): number;
 }
 
+/** The guest's time stamp counter as its CPU reads it; the guest may set it. */
+export interface TscClock {
+  now(): bigint;
+  /** Guest time, in nanoseconds, at which the counter reaches `tsc`: an estimate, exact to the two clocks' rates. */
+  nsAt(tsc: bigint): number;
+}
+
 /** Time of day: may jump when the host's clock is set. */
 export interface WallClock {
   /** Milliseconds since 1970-01-01 UTC; may be fractional. */

@@ -20,6 +20,12 @@ export const CONTROLLER_QUEUE_BYTES = 16;
  * works on real hardware.
  */
 export const PIT_MIN_PERIODIC_WAIT_NS = 50_000;
+/** The same for the local APIC's timer in periodic mode. */
+export const APIC_TIMER_MIN_WAIT_NS = 50_000;
+/** How long after a TSC deadline that the TSC has not quite reached the timer looks again: the two clocks are read a moment apart. */
+export const APIC_TIMER_RETRY_NS = 500;
+/** A TSC deadline further off than this is looked at anew by then: one day, well within what a host timer takes. */
+export const APIC_TIMER_LONGEST_WAIT_NS = 86_400e9;
 /** The RTC checks at most this many missed seconds for an alarm: one day, after which every alarm has matched. */
 export const RTC_MAX_CATCH_UP_SECONDS = 86_400;
 /** Bytes of 0xE9 debug text kept for inspection. */

@@ -2,7 +2,7 @@
  * The virtual PC without its CPU and RAM: the buses, the devices and the wires
  * between them.
  *
- *   guest ports ──► PortBus ──► devices ──IRQ lines──► 8259 pair ──► INT
+ *   guest ports ──► PortBus ──► devices ──IRQ lines──► Interrupts ──► INT, NMI
  *   guest time  ──► advance ──┘        └──► power off, reset, serial output
  *
  * It is pure: time comes from the clocks given, what happens goes out by the
@@ -15,27 +15,27 @@
  * note what happened and act after the instruction; in particular `reset` is
  * to be called then, not from inside `onReset`.
  */
-import type { PortIo } from '@godwit/cpu';
+import type { ApicMsrs, PortIo } from '@godwit/cpu';
 import { MmioBus } from './bus/mmio-bus';
 import { PortBus } from './bus/port-bus';
-import type { Clock, WallClock } from './clock';
-import type { AnyDevice } from './device';
+import type { Clock, TscClock, WallClock } from './clock';
+import type { AnyDevice, Line } from './device';
 import { SCI_IRQ } from './acpi/tables';
 import { AcpiPm } from './devices/acpi-pm';
 import { DebugPort } from './devices/debug-port';
 import { Dma8237 } from './devices/dma-8237';
 import { I8042 } from './devices/i8042';
 import { PciHost } from './devices/pci-host';
-import { Pic8259 } from './devices/pic-8259';
 import { Pit8254 } from './devices/pit-8254';
 import { Port92 } from './devices/port-92';
 import { RtcMc146818 } from './devices/rtc-mc146818';
 import { Uart16550 } from './devices/uart-16550';
+import { Interrupts } from './interrupts';
 import { MAX_MEMORY_BYTES, MIN_MEMORY_BYTES, PAGE_BYTES } from './limits';
 import { StateFormatError } from './state-format';
 
 /** What made the machine ask for a reset. */
-export type ResetReason = 'keyboard-controller' | 'port-92' | 'reset-control';
+export type ResetReason = 'keyboard-controller' | 'port-92' | 'reset-control' | 'init';
 
 export interface MachineConfig {
   readonly memoryBytes: number;
@@ -45,8 +45,14 @@ export interface MachineConfig {
   readonly onSerialOutput: (bytes: Uint8Array) => void;
   /** What the guest sends through COM2. */
   readonly onSecondSerialOutput?: (bytes: Uint8Array) => void;
+  /** Local APIC and I/O APIC beside the 8259 pair; the default is true. */
+  readonly apic?: boolean;
+  /** The guest's TSC, for the local APIC's TSC-deadline mode; left out: the mode is not offered. */
+  readonly tsc?: TscClock;
   /** The INT line to the CPU rose or fell. */
   readonly onInterruptChange?: (pending: boolean) => void;
+  /** `nextDeadlineNs` changed by something that is no port access. */
+  readonly onDeadlineChange?: () => void;
   readonly onPowerOff?: () => void;
   readonly onReset?: (reason: ResetReason) => void;
   readonly onA20?: (enabled: boolean) => void;
@@ -69,7 +75,7 @@ export class Machine {
   readonly keyboard: I8042;
   readonly debugPort: DebugPort;
   private readonly portBus = new PortBus();
-  private readonly pic: Pic8259;
+  private readonly interrupts: Interrupts;
   private readonly pit: Pit8254;
   private readonly com1: Uart16550;
   private readonly com2: Uart16550;
@@ -83,20 +89,24 @@ export class Machine {
       throw new RangeError(`memoryBytes must be from ${MIN_MEMORY_BYTES} to ${MAX_MEMORY_BYTES} in whole pages, got ${memoryBytes}`);
     }
     const reset = (reason: ResetReason) => () => config.onReset?.(reason);
-    // The interrupt controller is first: the others drive its lines from the start.
-    this.pic = this.plug(new Pic8259((pending) => config.onInterruptChange?.(pending)));
-    this.pit = this.plug(new Pit8254(clock, this.pic.line(IRQ.timer)));
-    this.plug(new RtcMc146818(clock, wallClock, this.pic.line(IRQ.rtc), memoryBytes));
+    this.interrupts = new Interrupts({
+      clock, apic: config.apic ?? true, tsc: config.tsc, onInit: reset('init'),
+      onChange: (pending) => config.onInterruptChange?.(pending), onDeadline: () => config.onDeadlineChange?.(),
+    });
+    // Interrupt controllers are first: the others drive their lines from the start.
+    for (const device of this.interrupts.devices()) this.plug(device);
+    this.pit = this.plug(new Pit8254(clock, this.irqLine(IRQ.timer)));
+    this.plug(new RtcMc146818(clock, wallClock, this.irqLine(IRQ.rtc), memoryBytes));
     this.port92 = this.plug(new Port92((enabled) => config.onA20?.(enabled), reset('port-92')));
-    this.keyboard = this.plug(new I8042({ irq1: this.pic.line(IRQ.keyboard), a20: this.port92, onReset: reset('keyboard-controller') }));
+    this.keyboard = this.plug(new I8042({ irq1: this.irqLine(IRQ.keyboard), a20: this.port92, onReset: reset('keyboard-controller') }));
     this.com1 = this.plug(this.serialPort('uart-com1', 0x3f8, IRQ.com1, config.onSerialOutput));
     this.com2 = this.plug(this.serialPort('uart-com2', 0x2f8, IRQ.com2, config.onSecondSerialOutput));
     this.plug(new Dma8237());
     this.debugPort = this.plug(new DebugPort((byte) => config.onDebugText?.(byte)));
     this.acpi = this.plug(new AcpiPm({
-      clock, sci: this.pic.line(SCI_IRQ), onPowerOff: () => config.onPowerOff?.(), onReset: reset('reset-control'),
+      clock, sci: this.irqLine(SCI_IRQ), onPowerOff: () => config.onPowerOff?.(), onReset: reset('reset-control'),
     }));
-    this.pci = this.plug(new PciHost((irq) => this.pic.line(irq)));
+    this.pci = this.plug(new PciHost((irq) => this.interrupts.pic.line(irq), (pin) => this.interrupts.gsi(pin)));
   }
 
   /** The guest's I/O ports. */
@@ -112,14 +122,42 @@ export class Machine {
     return device;
   }
 
-  /** True while the interrupt controller asks for the CPU. */
+  /** Guest time. */
+  get clock(): Clock {
+    return this.config.clock;
+  }
+
+  /** The wire of an ISA interrupt, 0 to 15, for devices that are plugged in later. One driver each. */
+  irqLine(irq: number): Line {
+    return this.interrupts.line(irq);
+  }
+
+  /** Where PCI functions send their message-signalled interrupts. */
+  readonly msi = (address: number, data: number): void => this.interrupts.msi(address, data);
+
+  /** The local APIC's MSRs; undefined in a machine without APICs. */
+  get apicMsrs(): ApicMsrs | undefined {
+    return this.interrupts.localApic?.msrs;
+  }
+
+  /** True while an interrupt asks for the CPU. */
   irqPending(): boolean {
-    return this.pic.irqPending();
+    return this.interrupts.pending;
   }
 
   /** The vector of the interrupt that the CPU takes now. */
   acknowledgeIrq(): number {
-    return this.pic.acknowledge();
+    return this.interrupts.acknowledge();
+  }
+
+  /** True while an NMI asks for the CPU. */
+  nmiPending(): boolean {
+    return this.interrupts.nmiPending;
+  }
+
+  /** The CPU takes the NMI now (vector 2). */
+  acknowledgeNmi(): void {
+    this.interrupts.acknowledgeNmi();
   }
 
   /** Guest time at which `advance` is wanted next; Infinity for never. */
@@ -159,7 +197,7 @@ export class Machine {
 
   /** Timer interrupts that the guest got merged with others because the host was late. */
   get coalescedTimerTicks(): number {
-    return this.pit.coalescedTicks;
+    return this.pit.coalescedTicks + (this.interrupts.localApic?.coalescedTicks ?? 0);
   }
 
   /** All devices as after a hardware reset. */
@@ -190,6 +228,7 @@ export class Machine {
       sections.delete(device.name);
     }
     for (const name of sections.keys()) throw new StateFormatError(`machine: unknown section ${name} in the saved state`);
+    this.interrupts.settle();
     this.config.onA20?.(this.a20Enabled);
     this.config.onInterruptChange?.(this.irqPending());
   }
@@ -201,7 +240,7 @@ export class Machine {
 
   private serialPort(name: string, basePort: number, irq: number, onOutput?: (bytes: Uint8Array) => void): Uart16550 {
     return new Uart16550({
-      name, basePort, clock: this.config.clock, irq: this.pic.line(irq),
+      name, basePort, clock: this.config.clock, irq: this.irqLine(irq),
       onOutput: (byte) => onOutput?.(Uint8Array.of(byte)),
     });
   }

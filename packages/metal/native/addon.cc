@@ -285,6 +285,30 @@ static napi_value endDirtyLogFn(napi_env, napi_callback_info) {
   return nullptr;
 }
 
+// populated(out): stretches of guest RAM that have memory behind them, as pairs of first page and
+// page count; how many pairs. What lies between reads as zero, and looking would fill it in.
+static napi_value populated(napi_env env, napi_callback_info info) {
+  ARGS(1);
+  u32 *out = nullptr;
+  size_t length = 0;
+  napi_get_typedarray_info(env, argv[0], nullptr, &length, (void **)&out, nullptr, nullptr);
+  if (!g_vm || !out) return fail(env, "populated: no VM, or no array");
+  u32 pairs = 0;
+  off_t at = 0;
+  const off_t end = (off_t)g_vm->ramBytes;
+  while (at < end) {
+    const off_t data = lseek(g_vm->memfd, at, SEEK_DATA);
+    if (data < 0 || data >= end) break;
+    const bool last = pairs + 1 >= length / 2;  // no room for more: the rest counts as populated
+    const off_t hole = last ? end : lseek(g_vm->memfd, data, SEEK_HOLE);
+    out[pairs * 2] = (u32)(data >> 12);
+    out[pairs * 2 + 1] = (u32)((hole - data + 4095) >> 12);
+    pairs++;
+    at = hole;
+  }
+  return num(env, pairs);
+}
+
 // ram(): guest RAM, for a thread other than the one that called create().
 static napi_value ramFn(napi_env env, napi_callback_info) {
   if (!g_vm) return fail(env, "no VM was created");
@@ -395,6 +419,12 @@ static napi_value hostCpuid(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+static napi_value hostXcr0(napi_env env, napi_callback_info) {
+  u32 xcr0, high;
+  asm volatile("xgetbv" : "=a"(xcr0), "=d"(high) : "c"(0));
+  return num(env, xcr0);
+}
+
 // vcpuTsc(): the host's TSC at the guest's rate, without the guest's offset.
 static napi_value vcpuTsc(napi_env env, napi_callback_info) {
   u32 lo, hi;
@@ -441,7 +471,7 @@ static napi_value init(napi_env env, napi_value exports) {
       {"invalidatePage", invalidatePageFn}, {"dropBlocks", dropBlocks}, {"flushTlb", flushTlb}, {"flushPage", flushPageFn},
       {"flushCode", flushCode}, {"deliver", deliverFn}, {"executeHost", executeHost}, {"kick", kick},
       {"setDeadline", setDeadline}, {"sleep", sleepFn}, {"codeCursor", codeCursor}, {"hostCpuid", hostCpuid},
-      {"hostTsc", hostTsc}, {"vcpuTsc", vcpuTsc}, {"ram", ramFn}, {"beginDirtyRound", beginDirtyRoundFn},
+      {"hostTsc", hostTsc}, {"vcpuTsc", vcpuTsc}, {"hostXcr0", hostXcr0}, {"ram", ramFn}, {"populated", populated}, {"beginDirtyRound", beginDirtyRoundFn},
       {"endDirtyLog", endDirtyLogFn}, {"monotonicNs", monotonicNs}, {"destroy", destroy},
   };
   for (auto &f : functions) {

@@ -37,11 +37,15 @@ export interface Native {
   /** First free byte of the code cache. */
   codeCursor(): number;
   hostCpuid(leaf: number, subleaf: number, out: Uint32Array): void;
+  /** XCR0 as the host's kernel set it: which state components there are. */
+  hostXcr0(): number;
   hostTsc(): bigint;
   /** The host's TSC at the guest's rate (state field tscScale), without the guest's offset. */
   vcpuTsc(): bigint;
   /** Guest RAM as an ArrayBuffer of the calling thread's own; for threads other than the one that called create(). */
   ram(): ArrayBuffer;
+  /** Stretches of RAM with memory behind them: (first page, pages) pairs into `out`; how many pairs. The rest is zero. Any thread. */
+  populated(out: Uint32Array): number;
   /**
    * Begins a round of the dirty log: `out` gets one byte a page, 1 = written since
    * the last round (or since logging ended). vCPU's thread only, outside run().

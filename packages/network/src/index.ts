@@ -1,1 +1,12 @@
-export {};
+export { announceFrames } from './announce';
+export { type Forward, formatForward, parseForward } from './forward';
+export { createFrameRing, FrameConsumer, FrameProducer, type FrameTaker, type RingCounters, ringCounters } from './frame-ring';
+export { FrameReader, putFrame, streamBytes } from './frame-stream';
+export { HostBridge, type VxlanOptions } from './host-bridge';
+export { formatMac, macForVm, macNumber, parseMac } from './mac';
+export { bellRinger, type NetBackend, type NetPump, type NetPumpOptions, openBell, startNetPump } from './net-pump';
+export { type FrameClient, RingPort, type RingPortOptions } from './ring-port';
+export { type PortCounters, Switch, type SwitchPort } from './switch';
+export { adoptTap, openTap, type ReceiveOffloads, setTapOffloads, type Tap, type TapOptions } from './tap';
+export { connectUsernetControl, startUsernet, type Usernet, type UsernetControl } from './usernet';
+export type { UsernetConfig, UsernetStatus } from './usernet-protocol';

@@ -1,3 +1,5 @@
+import type { DiskShape } from './block/client';
+import type { SavedVm } from './engine';
 import type { ClockSample } from './clock-hint';
 
 /** How guest code is executed. `interpret` is the slow twin alone: for tests and for hunting translator faults. */
@@ -23,20 +25,63 @@ export interface VmConfig {
   mode: ExecutionMode;
   /** Lines for `--trace`: which events are reported. */
   trace: string[];
+  disks: DiskConfig[];
+  nics: NicConfig[];
+  /** The guest's reset ends the VM instead of starting it anew. */
+  noReboot?: boolean;
+  /** The VM is made without a kernel, paused: memory and state come from elsewhere. */
+  waitForState?: boolean;
   /** A reading of the host's TSC and monotonic clock (nanoseconds), taken early: the later second one gives the TSC's rate. */
   clockSample?: ClockSample;
   /** Host time (performance.timeOrigin based, milliseconds) at which the process began: for start-up figures. */
   processStartMs: number;
 }
 
+/** A disk as its adapter sees it; the other end of `channel` is served by the disk's thread. */
+export interface DiskConfig {
+  adapter: 'virtio' | 'ide' | 'cdrom';
+  channel: SharedArrayBuffer;
+  shape: DiskShape;
+}
+
+export interface NicConfig {
+  adapter: 'virtio' | 'pcnet';
+  mac: Uint8Array;
+  offloads: boolean;
+  /** Frames to and from the network's thread. */
+  toNetwork: SharedArrayBuffer;
+  fromNetwork: SharedArrayBuffer;
+  /** An event descriptor that wakes the network's pump. */
+  bell: number;
+  /** The TAP behind it, if it is one. */
+  tapFd?: number;
+}
+
+/** Why a VM stands still. */
+export type PauseReason = 'operator' | 'storage' | 'restore' | 'save' | 'lease' | 'migration';
+
 /** From the vCPU thread to the shell. */
 export type VcpuMessage =
   | { type: 'serial'; bytes: Uint8Array }
   | { type: 'trace'; line: string }
+  /** RAM is there: the shell may fill it (`waitForState`). */
+  | { type: 'created' }
+  | { type: 'paused'; reasons: readonly PauseReason[]; held: number }
+  | { type: 'saved'; id: number; state: SavedVm }
+  | { type: 'restored'; error?: string }
   | { type: 'ended'; outcome: Outcome; stats: EngineStats };
 
 /** From the shell to the vCPU thread; each is followed by a kick. */
-export type ShellMessage = { type: 'input'; bytes: Uint8Array } | { type: 'stop' } | { type: 'powerButton' };
+export type ShellMessage =
+  | { type: 'input'; bytes: Uint8Array }
+  | { type: 'stop' }
+  | { type: 'powerButton' }
+  | { type: 'link'; nic: number; up: boolean }
+  | { type: 'pause'; reason: PauseReason }
+  | { type: 'resume'; reason: PauseReason }
+  /** Pauses for 'save', drains the disks, answers 'saved'; the VM stays paused for that reason. */
+  | { type: 'save'; id: number }
+  | { type: 'restore'; state: SavedVm };
 
 export interface Outcome {
   kind: 'power-off' | 'triple-fault' | 'stopped' | 'error';

@@ -1,21 +1,22 @@
-import {
-  Counter, ExitReason, featureAllowed, GuestCpuid, SegIndex, stateOffset, VcpuState, XSAVE_OFFSET,
-} from '@godwit/cpu';
+import { Counter, ExitReason, featureAllowed, GuestCpuid, SegIndex, stateOffset, VcpuState } from '@godwit/cpu';
 import { decode } from '@godwit/isa';
 import { Interpreter, StepResult } from '@godwit/interpreter';
 import { type BootState, loadLinux, Machine } from '@godwit/machine';
 import { type Buffers, loadNative, type Native } from '@godwit/metal';
 import { Translator } from '@godwit/translator';
 import { tscKhz, withClockHint } from './clock-hint';
-import type { EngineStats, Outcome, VmConfig } from './config';
+import type { EngineStats, Outcome, PauseReason, VmConfig } from './config';
+import { DeviceSlots } from './device-slots';
 import { FirstTouchSites } from './first-touch-sites';
+import { GuestClock, type SavedClock } from './guest-clock';
 import { GuestMemory } from './guest-memory';
 import { hostCpuidQuery } from './host-cpuid';
 import { loadRaw } from './raw-image';
 import {
-  CODE_CACHE_BYTES, INTERPRET_BURST, MAX_SLEEP_NS, SELF_MODIFY_DECAY_BURSTS, SELF_MODIFY_LIMIT,
+  CLOCK_STEP_INTERVAL_NS, CODE_CACHE_BYTES, INTERPRET_BURST, MAX_SLEEP_NS, SELF_MODIFY_DECAY_BURSTS, SELF_MODIFY_LIMIT,
 } from './limits';
 import { BlockTranslator } from './translate-block';
+import { resetVcpu, restoreVcpu, saveVcpu } from './vcpu-state';
 
 /**
  * One vCPU and its machine: the loop that runs guest code and serves its exits.
@@ -36,10 +37,20 @@ export interface EnginePorts {
   /** Handles waiting messages; called after a kick. */
   receive(engine: Engine): void;
   trace(line: string): void;
+  /** The VM was paused or goes on. `held`: requests that the datastore does not serve. */
+  paused?(reasons: readonly PauseReason[], held: number): void;
   wallClockMs(): number;
   nowMs(): number;
 }
 
+/** All that a VM is, but for its memory: sections of a saved machine. */
+export interface SavedVm {
+  vcpu: unknown;
+  clock: SavedClock;
+  machine: { version: number; devices: Record<string, { version: number }> };
+}
+
+const NMI_VECTOR = 2;
 const exitNames = ['none', 'miss', 'interpret', 'exception', 'kick', 'halt', 'userAccess', 'cacheFull', 'tripleFault'];
 
 export class Engine {
@@ -53,10 +64,15 @@ export class Engine {
   private readonly selfModify: Uint8Array;
   private readonly featuresUsed = new Set<string>();
   private readonly exits = new Float64Array(exitNames.length);
-  private readonly startNs: number;
+  private readonly clock: GuestClock;
+  private readonly devices: DeviceSlots;
+  private readonly pauses = new Set<PauseReason>();
+  private onDrained: (() => void) | undefined;
+  private resetAsked = false;
   private outcome: Outcome | undefined;
   private deadlineArmedNs = Number.POSITIVE_INFINITY;
   private devicesTouched = true;
+  private deadlineMoved = false;
   private modeSignature = '';
   private interruptsDelivered = 0;
   private burstsOnModified = 0;
@@ -73,20 +89,33 @@ export class Engine {
     }
     const buffers: Buffers = native.create(config.memoryBytes, CODE_CACHE_BYTES);
     native.attach();
-    this.startNs = native.monotonicNs();
     this.traced = new Set(config.trace);
     this.state = new VcpuState(buffers.state);
+    const sample = config.clockSample ?? { tsc: native.hostTsc(), ns: native.monotonicNs() };
+    this.clock = new GuestClock(native, this.state, () => ports.wallClockMs(), sample);
     this.selfModify = new Uint8Array(buffers.selfModify);
     const features = new Set(config.features);
     this.machine = new Machine({
       memoryBytes: config.memoryBytes,
       clock: { nowNs: () => this.nowNs() },
       wallClock: { epochMs: () => ports.wallClockMs() },
+      apic: features.has('apic'),
+      tsc: features.has('tsc_deadline_timer') ? this.clock : undefined,
+      onInterruptChange: (pending) => {
+        if (pending) this.state.set('interruptPending', 1);
+      },
+      onDeadlineChange: () => {
+        this.deadlineMoved = true;
+      },
       onSerialOutput: (bytes) => ports.serialOutput(bytes),
       onPowerOff: () => this.end({ kind: 'power-off', detail: 'the guest powered off' }),
-      onReset: (reason) => this.end({ kind: 'stopped', detail: `the guest asked for a reset (${reason})` }),
+      onReset: (reason) => {
+        if (config.noReboot) this.end({ kind: 'stopped', detail: `the guest asked for a reset (${reason})` });
+        else this.resetAsked = true;
+      },
     });
     this.memory = new GuestMemory(native, buffers, this.machine.mmio);
+    this.devices = new DeviceSlots(config, this.machine, this.memory, () => this.attention());
     const io = this.machine.ports;
     this.interpreter = new Interpreter(this.state, {
       memory: this.memory,
@@ -107,6 +136,7 @@ export class Engine {
         flushPage: (linear) => native.flushPage(linear),
       },
       hostTsc: () => native.vcpuTsc(),
+      apic: this.machine.apicMsrs,
       featureAllowed: (f) => featureAllowed(features, f),
       onFeature: (row) => this.featuresUsed.add(row.feature),
     });
@@ -119,12 +149,13 @@ export class Engine {
     });
     this.firstTouches = new FirstTouchSites(native, buffers, this.state);
     this.blocks = new BlockTranslator(native, buffers, this.state, this.memory, translator, (linear) => this.fetchAddress(linear), this.firstTouches);
-    this.powerOn();
+    if (config.waitForState) this.pause('restore');
+    else this.powerOn();
   }
 
   /** Guest time in nanoseconds. */
   nowNs(): number {
-    return this.native.monotonicNs() - this.startNs;
+    return this.clock.nowNs();
   }
 
   end(outcome: Outcome): void {
@@ -135,8 +166,13 @@ export class Engine {
   run(): Outcome {
     this.firstInstructionMs = this.ports.nowMs() - this.config.processStartMs;
     while (!this.outcome) {
+      if (this.pauses.size > 0) {
+        this.stayPaused();
+        continue;
+      }
       this.serviceDevices();
-      if (this.outcome) break;
+      if (this.outcome || this.pauses.size > 0) continue;
+      if (this.resetAsked) this.restart();
       if (this.state.halted) {
         this.sleep();
         continue;
@@ -145,6 +181,52 @@ export class Engine {
       else this.translatedStretch();
     }
     return this.outcome;
+  }
+
+  /** Stops guest time and the guest; several reasons may hold at once. */
+  pause(reason: PauseReason): void {
+    this.clock.freeze();
+    this.pauses.add(reason);
+    this.ports.paused?.([...this.pauses], this.devices.held);
+  }
+
+  /** One reason less; the guest runs when none is left. */
+  resume(reason: PauseReason): void {
+    if (!this.pauses.delete(reason)) return;
+    this.ports.paused?.([...this.pauses], this.devices.held);
+    if (this.pauses.size > 0) return;
+    this.clock.thaw();
+    this.attention();
+  }
+
+  get paused(): boolean {
+    return this.pauses.size > 0;
+  }
+
+  /** Calls `then` once no disk request is on its way any more; those that the datastore cannot serve stay with their adapters. The VM must be paused. */
+  drain(then: () => void): void {
+    this.onDrained = then;
+    this.attention();
+  }
+
+  /** A network adapter's cable. */
+  setLink(nic: number, up: boolean): void {
+    this.devices.setLink(nic, up);
+  }
+
+  /** After `drain`. Memory is not in it. */
+  saveState(): SavedVm {
+    return { vcpu: saveVcpu(this.state), clock: this.clock.save(), machine: this.machine.save() as SavedVm['machine'] };
+  }
+
+  /** Into a VM that was made with `waitForState` and whose memory has been filled. @throws StateFormatError */
+  restoreState(saved: SavedVm): void {
+    restoreVcpu(this.state, saved.vcpu, this.native.hostXcr0());
+    this.clock.restore(saved.clock);
+    this.machine.restore(saved.machine);
+    this.modeSignature = '';
+    this.noticeModeChange();
+    this.machine.resume();
   }
 
   stats(): EngineStats {
@@ -254,6 +336,30 @@ export class Engine {
     this.native.flushTlb(2);
   }
 
+  /** Devices are looked at before the guest goes on. */
+  private attention(): void {
+    this.devicesTouched = true;
+  }
+
+  private stayPaused(): void {
+    const s = this.state;
+    if (!s.get('kicked')) this.native.sleep(MAX_SLEEP_NS);
+    s.set('kicked', 0);
+    this.ports.receive(this);
+    this.pollDevices();
+    if (this.onDrained && this.devices.drained) {
+      const then = this.onDrained;
+      this.onDrained = undefined;
+      then();
+    }
+  }
+
+  private pollDevices(): void {
+    this.devices.poll();
+    const held = this.devices.held > 0;
+    if (held !== this.pauses.has('storage')) held ? this.pause('storage') : this.resume('storage');
+  }
+
   private serviceDevices(): void {
     const s = this.state;
     if (s.get('kicked')) {
@@ -262,12 +368,17 @@ export class Engine {
       this.devicesTouched = true;
       this.ports.receive(this);
       this.firstTouches.review(this.nowNs());
+      this.clock.pay();
     }
     if (this.devicesTouched) {
       this.devicesTouched = false;
+      this.pollDevices();
       this.machine.advance(this.nowNs());
       this.armDeadline();
+    } else if (this.deadlineMoved) {
+      this.armDeadline();
     }
+    if (this.machine.nmiPending() && !s.interruptShadow) this.takeNmi();
     if (!this.machine.irqPending()) {
       s.set('interruptPending', 0);
       return;
@@ -276,17 +387,26 @@ export class Engine {
     else s.set('interruptPending', 1);
   }
 
+  private takeNmi(): void {
+    this.machine.acknowledgeNmi();
+    this.deliver(NMI_VECTOR);
+  }
+
   private takeInterrupt(): void {
-    const s = this.state;
-    const vector = this.machine.acknowledgeIrq();
+    this.deliver(this.machine.acknowledgeIrq());
+    this.state.set('interruptPending', this.machine.irqPending() ? 1 : 0);
+  }
+
+  private deliver(vector: number): void {
     this.interruptsDelivered++;
-    s.halted = 0;
+    this.state.halted = 0;
     if (this.config.mode === 'interpret' || !this.native.deliver(vector, -1)) this.afterInterpreter(this.interpreter.deliverInterrupt(vector));
-    s.set('interruptPending', this.machine.irqPending() ? 1 : 0);
   }
 
   private armDeadline(): void {
-    const next = this.machine.nextDeadlineNs();
+    this.deadlineMoved = false;
+    const soon = this.clock.owes ? this.nowNs() + CLOCK_STEP_INTERVAL_NS : Number.POSITIVE_INFINITY;
+    const next = Math.min(this.machine.nextDeadlineNs(), soon);
     if (next === this.deadlineArmedNs) return;
     this.deadlineArmedNs = next;
     this.native.setDeadline(next === Number.POSITIVE_INFINITY ? 0 : Math.max(1, next - this.nowNs()));
@@ -319,13 +439,23 @@ export class Engine {
 
   // --- power on ----------------------------------------------------------------------
 
+  /** A reset by the guest: as power-on, with the same memory. */
+  private restart(): void {
+    this.resetAsked = false;
+    this.machine.reset();
+    this.native.flushCode();
+    this.modeSignature = '';
+    this.powerOn();
+  }
+
   private powerOn(): void {
     const { raw, kernel, initrd, memoryBytes, clockSample } = this.config;
     const now = { tsc: this.native.hostTsc(), ns: this.native.monotonicNs() };
     const commandLine = withClockHint(this.config.commandLine, clockSample && tscKhz(clockSample, now));
     if (!raw && !kernel) throw new Error('a VM needs a kernel or a raw image');
-    const boot = raw ? loadRaw(this.memory, raw) : loadLinux(this.memory, { kernel: kernel as Uint8Array, initrd, commandLine, memoryBytes });
-    resetState(this.state);
+    const boot = raw ? loadRaw(this.memory, raw) : loadLinux(this.memory, { kernel: kernel as Uint8Array, initrd, commandLine, memoryBytes, apic: this.config.features.includes('apic') });
+    resetVcpu(this.state);
+    this.state.set('apicBase', Number(this.machine.apicMsrs?.readBase() ?? 0n));
     enterAt(this.state, boot);
     this.noticeModeChange();
   }
@@ -341,21 +471,6 @@ const exitHandlers: Record<number, (e: Engine) => void> = {
   [ExitReason.Kick]: () => {},
   [ExitReason.Halt]: () => {},
 };
-
-/** Registers after INIT where the boot protocol says nothing (SDM 3A, table 9-1). */
-function resetState(s: VcpuState): void {
-  s.set('xcr0', 1);
-  s.set('dr', 0);
-  s.u32[(stateOffset.dr >> 2) + 6] = 0xffff0ff0;
-  s.u32[(stateOffset.dr >> 2) + 7] = 0x400;
-  s.set('patLow', 0x00070406);
-  s.set('patHigh', 0x00070406);
-  s.set('idtrLimit', 0);
-  s.view.setUint16(XSAVE_OFFSET, 0x37f, true); // FCW
-  s.view.setUint32(XSAVE_OFFSET + 24, 0x1f80, true); // MXCSR
-  s.setSegment(SegIndex.LDTR, 0, 0, 0xffff, 0x8200);
-  s.setSegment(SegIndex.TR, 0, 0, 0xffff, 0x8b00);
-}
 
 function enterAt(s: VcpuState, boot: BootState): void {
   s.eip = boot.eip;

@@ -25,3 +25,13 @@ export const FIRST_TOUCH_FLUSHED = 200;
 /** Reviews for which an instruction that touched the same pages over and over stays with the window: one second, doubled each time, at most a minute. */
 export const FIRST_TOUCH_BAN_REVIEWS = 50;
 export const FIRST_TOUCH_MAX_BAN_REVIEWS = 3000;
+/** Most that the guest's clock leaps at once after a pause, nanoseconds: below what Linux' soft lockup watchdog (20 s) and its clock arithmetic (minutes) mind. */
+export const CLOCK_STEP_NS = 10e9;
+/** Between two leaps the guest runs this long, nanoseconds: its tick takes each leap into account. An hour is made up for in 4 s. */
+export const CLOCK_STEP_INTERVAL_NS = 10e6;
+/** Hosts whose TSC rates differ by less than this share it as it is: half of what NTP corrects, and more than a short measurement errs. */
+export const TSC_TOLERANCE = 250e-6;
+/** How often the TSC's rate is measured anew for deadlines, nanoseconds. */
+export const TSC_MEASURE_INTERVAL_NS = 1e9;
+/** Taken for the TSC's rate in the first milliseconds, kHz: faster than any, so that a deadline is looked at too early and never too late. */
+export const NOMINAL_TSC_KHZ = 8e6;

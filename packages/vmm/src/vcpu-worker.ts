@@ -1,4 +1,5 @@
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { StateFormatError } from '@godwit/machine';
 import type { ShellMessage, VcpuMessage, VmConfig } from './config';
 import { Engine } from './engine';
 import { SERIAL_BATCH_BYTES } from './limits';
@@ -39,6 +40,26 @@ const handlers: { [K in ShellMessage['type']]: (engine: Engine, message: Extract
   },
   stop: (engine) => engine.end({ kind: 'stopped', detail: 'stopped by request' }),
   powerButton: (engine) => engine.machine.powerButton(),
+  link: (engine, { nic, up }) => engine.setLink(nic, up),
+  pause: (engine, { reason }) => engine.pause(reason),
+  resume: (engine, { reason }) => engine.resume(reason),
+  save: (engine, { id }) => {
+    engine.pause('save');
+    engine.drain(() => {
+      flushSerial();
+      post({ type: 'saved', id, state: engine.saveState() });
+    });
+  },
+  restore: (engine, { state }) => {
+    try {
+      engine.restoreState(state);
+    } catch (error) {
+      if (!(error instanceof StateFormatError)) throw error;
+      return post({ type: 'restored', error: error.message });
+    }
+    post({ type: 'restored' });
+    engine.resume('restore');
+  },
 };
 
 function receive(engine: Engine): void {
@@ -59,10 +80,12 @@ try {
       }
     },
     receive,
+    paused: (reasons, held) => post({ type: 'paused', reasons, held }),
     trace: (line) => post({ type: 'trace', line }),
     wallClockMs: () => Date.now(),
     nowMs: () => performance.timeOrigin + performance.now(),
   });
+  post({ type: 'created' });
   const outcome = engine.run();
   flushSerial();
   post({ type: 'ended', outcome, stats: engine.stats() });

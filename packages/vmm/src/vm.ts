@@ -2,35 +2,86 @@ import { EventEmitter } from 'node:events';
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { loadNative } from '@godwit/metal';
-import type { EngineStats, Outcome, ShellMessage, VcpuMessage, VmConfig } from './config';
+import { createFrameRing, openBell, type NetBackend, type NetPump, startNetPump } from '@godwit/network';
+import { DiskHost, type DiskMark, type ImageSpec } from './block/disk-host';
+import type { DiskConfig, EngineStats, NicConfig, Outcome, PauseReason, ShellMessage, VcpuMessage, VmConfig } from './config';
+import type { SavedVm } from './engine';
+
+export interface DiskSpec {
+  adapter: DiskConfig['adapter'];
+  image: ImageSpec;
+}
+
+export interface NicSpec {
+  adapter: NicConfig['adapter'];
+  mac: Uint8Array;
+  backend: NetBackend;
+  /** The backend takes unfinished checksums and large TCP segments. */
+  offloads: boolean;
+}
+
+/** A VM as its shell wants it: files and networks are not open yet. */
+export interface VmSpec extends Omit<VmConfig, 'disks' | 'nics'> {
+  disks?: readonly DiskSpec[];
+  nics?: readonly NicSpec[];
+}
+
+export interface Ended {
+  outcome: Outcome;
+  stats: EngineStats;
+}
 
 /**
- * One virtual machine as its process sees it: starts the vCPU's thread and
- * passes messages. Events: `serial` (Uint8Array), `trace` (string).
+ * One virtual machine as its process sees it: starts the threads of the vCPU
+ * and of each disk, and passes messages.
+ *
+ * Events: `serial` (Uint8Array), `trace` (string), `paused` (reasons, held),
+ * `held` (disk number, why: string | null), `link` (adapter number, up, why).
  */
 export class Vm extends EventEmitter {
   private worker: Worker | undefined;
-  /** Resolves when the guest has ended; rejects with the vCPU thread's error. */
-  readonly ended: Promise<{ outcome: Outcome; stats: EngineStats }>;
-  private settle!: { resolve(value: { outcome: Outcome; stats: EngineStats }): void; reject(error: Error): void };
+  private readonly disks: DiskHost[];
+  private pumps: NetPump[] = [];
+  /** Capacity of each disk, in 512-byte sectors; after `start`. */
+  diskSectors: number[] = [];
+  private over = false;
+  private nextSave = 1;
+  private readonly saves = new Map<number, (state: SavedVm) => void>();
+  private onRestored: ((error: string | undefined) => void) | undefined;
+  private created!: () => void;
+  /** RAM is there. */
+  private readonly whenCreated = new Promise<void>((resolve) => {
+    this.created = resolve;
+  });
+  /** Resolves when the guest has ended and its disks are closed; rejects with the error of a thread. */
+  readonly ended: Promise<Ended>;
+  private settle!: { resolve(value: Ended): void; reject(error: Error): void };
 
-  constructor(private readonly config: VmConfig) {
+  constructor(readonly spec: VmSpec) {
     super();
+    this.disks = (spec.disks ?? []).map((disk) => new DiskHost(disk.image));
     this.ended = new Promise((resolve, reject) => {
       this.settle = { resolve, reject };
     });
+    this.ended.catch(() => {});
   }
 
-  start(): void {
-    const worker = new Worker(path.join(__dirname, 'vcpu-worker.js'), { workerData: this.config });
-    this.worker = worker;
-    worker.on('message', (message: VcpuMessage) => {
-      if (message.type === 'serial') this.emit('serial', message.bytes);
-      else if (message.type === 'trace') this.emit('trace', message.line);
-      else this.settle.resolve({ outcome: message.outcome, stats: message.stats });
-    });
-    worker.on('error', (error) => this.settle.reject(error));
-    worker.on('exit', (code) => this.settle.reject(new Error(`the vCPU thread ended unexpectedly (code ${code})`)));
+  /** Opens disks and networks and lets the vCPU go. @throws DiskError, or an Error with code GODWIT_NETWORK */
+  async start(): Promise<void> {
+    try {
+      const nics = this.openNetworks();
+      const disks = await this.openDisks();
+      this.run({ ...this.spec, disks, nics });
+      await Promise.race([this.whenCreated, this.ended]);
+    } catch (error) {
+      await this.release().catch(() => {});
+      throw error;
+    }
+  }
+
+  /** Guest RAM: shared with the running guest. */
+  ram(): Uint8Array {
+    return new Uint8Array(loadNative().ram());
   }
 
   input(bytes: Uint8Array): void {
@@ -43,6 +94,104 @@ export class Vm extends EventEmitter {
 
   stop(): void {
     this.send({ type: 'stop' });
+  }
+
+  pause(reason: PauseReason): void {
+    this.send({ type: 'pause', reason });
+  }
+
+  resume(reason: PauseReason): void {
+    this.send({ type: 'resume', reason });
+  }
+
+  /** Pauses the VM for 'save' and gives its state once no disk request is on its way. `resume('save')` lets it go on. */
+  save(): Promise<SavedVm> {
+    const id = this.nextSave++;
+    return new Promise((resolve, reject) => {
+      this.saves.set(id, resolve);
+      this.ended.then(({ outcome }) => reject(new Error(`the VM ended before it was saved: ${outcome.detail}`)), reject);
+      this.send({ type: 'save', id });
+    });
+  }
+
+  /** For a VM made with `waitForState`, once its RAM is filled: takes the state over and runs. @throws Error naming what does not fit */
+  restore(state: SavedVm): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.onRestored = (error) => (error === undefined ? resolve() : reject(new Error(error)));
+      this.ended.then(({ outcome }) => reject(new Error(outcome.detail)), reject);
+      this.send({ type: 'restore', state });
+    });
+  }
+
+  /** Every disk's `settle`: nothing may be on its way (`save` sees to that). */
+  settleDisks(): Promise<DiskMark[]> {
+    return Promise.all(this.disks.map((disk) => disk.settle()));
+  }
+
+  private openNetworks(): NicConfig[] {
+    return (this.spec.nics ?? []).map(({ adapter, mac, backend, offloads }, index) => {
+      const toNetwork = createFrameRing();
+      const fromNetwork = createFrameRing();
+      const bell = openBell();
+      const wake = (): void => loadNative().kick();
+      const onLink = (up: boolean, why: string): void => {
+        this.send({ type: 'link', nic: index, up });
+        this.emit('link', index, up, why);
+      };
+      this.pumps.push(startNetPump({ backend, tx: toNetwork, rx: fromNetwork, bell, wake, onLink }));
+      return { adapter, mac, offloads, toNetwork, fromNetwork, bell, tapFd: backend.kind === 'tap' ? backend.fd : undefined };
+    });
+  }
+
+  private async openDisks(): Promise<DiskConfig[]> {
+    const shapes = await Promise.all(this.disks.map((disk) => disk.open()));
+    this.diskSectors = shapes.map((shape) => shape.sectors);
+    return this.disks.map((disk, index) => {
+      disk.on('held', (why: string | null) => this.emit('held', index, why));
+      return { adapter: this.spec.disks![index].adapter, channel: disk.channel, shape: shapes[index] };
+    });
+  }
+
+  private run(config: VmConfig): void {
+    const worker = new Worker(path.join(__dirname, 'vcpu-worker.js'), { workerData: config });
+    this.worker = worker;
+    worker.on('message', (message: VcpuMessage) => this.receive(message));
+    worker.on('error', (error) => this.settle.reject(error));
+    worker.on('exit', (code) => this.over || this.settle.reject(new Error(`the vCPU thread ended unexpectedly (code ${code})`)));
+  }
+
+  private receive(message: VcpuMessage): void {
+    switch (message.type) {
+      case 'serial':
+        return void this.emit('serial', message.bytes);
+      case 'trace':
+        return void this.emit('trace', message.line);
+      case 'created':
+        return this.created();
+      case 'paused':
+        return void this.emit('paused', message.reasons, message.held);
+      case 'saved':
+        this.saves.get(message.id)?.(message.state);
+        return void this.saves.delete(message.id);
+      case 'restored':
+        return this.onRestored?.(message.error);
+      case 'ended':
+        this.over = true;
+        this.release().then(
+          () => this.settle.resolve({ outcome: message.outcome, stats: message.stats }),
+          (error: Error) => this.settle.reject(error),
+        );
+    }
+  }
+
+  /** Closes disks and networks. @throws DiskError when a disk could not be flushed */
+  private async release(): Promise<void> {
+    for (const pump of this.pumps) pump.stop();
+    this.pumps = [];
+    for (const disk of this.disks) disk.abandonHeld();
+    const closed = await Promise.allSettled(this.disks.map((disk) => disk.close()));
+    const failed = closed.find((each) => each.status === 'rejected');
+    if (failed) throw failed.reason;
   }
 
   private send(message: ShellMessage): void {

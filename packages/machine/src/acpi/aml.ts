@@ -7,8 +7,8 @@
 export type Aml = readonly number[];
 
 const ascii = (text: string): number[] => [...text].map((c) => c.charCodeAt(0));
-const word = (value: number): number[] => [value & 0xff, (value >> 8) & 0xff];
-const dword = (value: number): number[] => [...word(value), ...word(value >>> 16)];
+export const word = (value: number): number[] => [value & 0xff, (value >> 8) & 0xff];
+export const dword = (value: number): number[] => [...word(value), ...word(value >>> 16)];
 
 /** One name segment: four characters, padded with underscores. */
 function segment(name: string): number[] {
@@ -48,6 +48,17 @@ export function integer(value: number): Aml {
 export const name = (path: string, value: Aml): Aml => [0x08, ...nameString(path), ...value];
 export const scope = (path: string, ...terms: Aml[]): Aml => [0x10, ...withLength([...nameString(path), ...terms.flat()])];
 export const device = (path: string, ...terms: Aml[]): Aml => [0x5b, 0x82, ...withLength([...nameString(path), ...terms.flat()])];
+/** A method of up to seven arguments. */
+export const method = (path: string, argumentCount: number, ...terms: Aml[]): Aml => [
+  0x14, ...withLength([...nameString(path), argumentCount, ...terms.flat()]),
+];
+/** The first argument of the method. */
+export const ARG0: Aml = [0x68];
+export const store = (value: Aml, path: string): Aml => [0x70, ...value, ...nameString(path)];
+/** The value of a named object. */
+export const valueOf = (path: string): Aml => nameString(path);
+export const ifTrue = (predicate: Aml, ...terms: Aml[]): Aml => [0xa0, ...withLength([...predicate, ...terms.flat()])];
+export const returnValue = (value: Aml): Aml => [0xa4, ...value];
 export const packageOf = (...items: Aml[]): Aml => [0x12, ...withLength([items.length, ...items.flat()])];
 export const buffer = (bytes: Aml): Aml => [0x11, ...withLength([...integer(bytes.length), ...bytes])];
 

@@ -1,19 +1,27 @@
 /**
  * The machine as ACPI describes it to an operating system: the S5 sleep type,
- * the PCI bus with its windows and interrupt routing, and the ISA devices.
- * Interrupts are those of the 8259 pair; there is no I/O APIC.
+ * the PCI bus with its windows and interrupt routing, and the ISA devices. An
+ * operating system that uses the I/O APIC says so by \_PIC; until then routing
+ * is that of the 8259 pair (ACPI 2.0, 5.8.1).
  */
 import { SLEEP_TYPE_S5 } from '../devices/acpi-pm';
-import { PIRQ_IRQS } from '../devices/pci-host';
-import { type Aml, busNumbers, device, eisaId, integer, ioPorts, ioWindow, irq, memoryWindow, name, packageOf, resources, scope } from './aml';
+import { pciGsi, pciIrq } from '../devices/pci-host';
+import {
+  type Aml, ARG0, busNumbers, device, eisaId, ifTrue, integer, ioPorts, ioWindow, irq, memoryWindow, method, name, packageOf, resources,
+  returnValue, scope, store, valueOf,
+} from './aml';
 
 /** Where PCI memory may be placed: above the largest RAM, below the firmware area. */
 export const PCI_MEMORY_WINDOW = { first: 0xc0000000, last: 0xfebfffff } as const;
 const PCI_DEVICE_COUNT = 32;
+/** The argument of the last \_PIC: 0 for the 8259 pair, 1 for the I/O APIC. */
+const IN_APIC_MODE = '\\PICM';
 
 export function dsdtBody(): Uint8Array {
   return Uint8Array.from([
     ...name('\\_S5', packageOf(integer(SLEEP_TYPE_S5), integer(SLEEP_TYPE_S5), integer(0), integer(0))),
+    ...name(IN_APIC_MODE, integer(0)),
+    ...method('\\_PIC', 1, store(ARG0, IN_APIC_MODE)),
     ...scope('\\_SB', device('PCI0', ...pciHostBridge(), device('ISA', name('_ADR', integer(0x00010000)), ...isaDevices()))),
   ]);
 }
@@ -30,20 +38,21 @@ function pciHostBridge(): Aml[] {
       memoryWindow({ first: 0xa0000, last: 0xbffff }),
       memoryWindow(PCI_MEMORY_WINDOW),
     )),
-    name('_PRT', interruptRouting()),
+    name('PRTP', interruptRouting(pciIrq)),
+    name('PRTA', interruptRouting(pciGsi)),
+    method('_PRT', 0, ifTrue(valueOf(IN_APIC_MODE), returnValue(valueOf('PRTA'))), returnValue(valueOf('PRTP'))),
   ];
 }
 
 /**
- * Address with all functions, pin, no link device, IRQ: for every device number
+ * Address with all functions, pin, no link device, interrupt: for every device number
  * and pin. A package counts its entries in one byte; 31 devices of 4 pins fit.
  */
-function interruptRouting(): Aml {
+function interruptRouting(interruptOf: (device: number, pin: number) => number): Aml {
   const entries: Aml[] = [];
   for (let slot = 1; slot < PCI_DEVICE_COUNT; slot++) {
     for (let pin = 0; pin < 4; pin++) {
-      const line = PIRQ_IRQS[(slot + pin) & 3];
-      entries.push(packageOf(integer(((slot << 16) | 0xffff) >>> 0), integer(pin), integer(0), integer(line)));
+      entries.push(packageOf(integer(((slot << 16) | 0xffff) >>> 0), integer(pin), integer(0), integer(interruptOf(slot, pin + 1))));
     }
   }
   return packageOf(...entries);

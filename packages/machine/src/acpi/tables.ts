@@ -2,17 +2,20 @@
  * The ACPI tables a machine shows, laid out for a given address in the BIOS
  * area. Source: ACPI 2.0, chapter 5.
  *
- *   RSDP ─► RSDT ─► FADT ─► FACS
- *                      └──► DSDT
+ *   RSDP ─► RSDT ─┬► FADT ─► FACS
+ *                 │     └──► DSDT
+ *                 └► MADT, in a machine with APICs
  *
- * There is no MADT: operating systems then use the 8259 pair. The FADT is
- * revision 3, so that it can name the reset register.
+ * Without a MADT operating systems use the 8259 pair. The FADT is revision 3,
+ * so that it can name the reset register.
  */
 import { PM_BASE_PORT, PM_CONTROL_PORT, PM_TIMER_PORT, RESET_PORT, RESET_VALUE } from '../devices/acpi-pm';
 import { CENTURY_REGISTER } from '../devices/rtc-mc146818';
 import { dsdtBody } from './dsdt';
+import { madtBody } from './madt';
+import { SCI_IRQ } from './sci';
 
-export const SCI_IRQ = 9;
+export { SCI_IRQ };
 
 const OEM_ID = 'GODWIT';
 const OEM_TABLE_ID = 'GODWITPC';
@@ -24,24 +27,31 @@ const RSDP_BYTES = 20;
 /** The RSDP is found by scanning for it at 16-byte borders; FACS must lie at a 64-byte border. */
 const ALIGNMENT = 64;
 
-/** All tables as one block to be written at `base` (a multiple of 64 within E0000-FFFFF); the RSDP comes first. */
-export function buildAcpiTables(base: number): Uint8Array {
+/** All tables as one block to be written at `base` (a multiple of 64 within E0000-FFFFF); the RSDP comes first. `apicCpus`: CPUs with a local APIC, 0 for a machine without. */
+export function buildAcpiTables(base: number, apicCpus: number): Uint8Array {
   if (base % ALIGNMENT !== 0) throw new Error(`ACPI tables must lie at a multiple of ${ALIGNMENT}: ${base.toString(16)}`);
   const place = placer(base);
   const rsdp = place(RSDP_BYTES);
-  const rsdt = place(HEADER_BYTES + 4);
+  const rsdt = place(HEADER_BYTES + (apicCpus > 0 ? 8 : 4));
   const facs = place(FACS_BYTES);
   const fadt = place(FADT_BYTES);
   const dsdtContent = dsdtBody();
   const dsdt = place(HEADER_BYTES + dsdtContent.length);
 
-  const block = new Uint8Array(dsdt.at + dsdt.bytes.length - base);
+  const madtContent = apicCpus > 0 ? madtBody(apicCpus) : [];
+  const madt = place(apicCpus > 0 ? HEADER_BYTES + madtContent.length : 0);
+
+  const block = new Uint8Array(madt.at + madt.bytes.length - base);
   writeRsdp(rsdp.bytes, rsdt.at);
-  writeTable(rsdt.bytes, 'RSDT', 1, (view) => view.setUint32(HEADER_BYTES, fadt.at, true));
+  writeTable(rsdt.bytes, 'RSDT', 1, (view) => {
+    view.setUint32(HEADER_BYTES, fadt.at, true);
+    if (apicCpus > 0) view.setUint32(HEADER_BYTES + 4, madt.at, true);
+  });
   writeFacs(facs.bytes);
   writeTable(fadt.bytes, 'FACP', 3, (view) => fillFadt(view, facs.at, dsdt.at));
   writeTable(dsdt.bytes, 'DSDT', 1, () => dsdt.bytes.set(dsdtContent, HEADER_BYTES));
-  for (const part of [rsdp, rsdt, facs, fadt, dsdt]) block.set(part.bytes, part.at - base);
+  if (apicCpus > 0) writeTable(madt.bytes, 'APIC', 1, () => madt.bytes.set(madtContent, HEADER_BYTES));
+  for (const part of [rsdp, rsdt, facs, fadt, dsdt, madt]) block.set(part.bytes, part.at - base);
   return block;
 }
 

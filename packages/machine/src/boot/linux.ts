@@ -8,10 +8,12 @@
  *   00007000  zero page (boot_params)              address
  *   00020000  command line               top       initrd, as high as allowed
  *   000E0000  ACPI tables
+ *   000F0000  MP tables
  *
  * The 640 KiB to 1 MiB hole follows PC convention; the area of the ACPI tables
  * is plain RAM that the memory map reserves.
  */
+import { buildMpTables } from '../acpi/mp-table';
 import { buildAcpiTables } from '../acpi/tables';
 import { DEFAULT_COMMAND_LINE_BYTES, MAX_MEMORY_BYTES, MIN_MEMORY_BYTES, PAGE_BYTES } from '../limits';
 import { BootImageError, type BzImage, parseBzImage } from './bz-image';
@@ -26,6 +28,8 @@ export interface LinuxBootConfig {
   readonly initrd?: Uint8Array;
   readonly commandLine: string;
   readonly memoryBytes: number;
+  /** The machine has APICs; the default is true, as Machine's. */
+  readonly apic?: boolean;
   /** Text screen the kernel may write to; leave out when the machine has no VGA. */
   readonly textMode?: { readonly columns: number; readonly rows: number };
 }
@@ -57,6 +61,8 @@ const ZERO_PAGE_AT = 0x7000;
 const STACK_TOP = 0x6000;
 const COMMAND_LINE_AT = 0x20000;
 export const ACPI_TABLES_AT = 0xe0000;
+const MP_TABLES_AT = 0xf0000;
+const CPU_COUNT = 1;
 const HIGH_LOAD_AT = 0x100000;
 const BOOT_CS = 0x10;
 const BOOT_DS = 0x18;
@@ -84,7 +90,9 @@ export function loadLinux(ram: GuestRam, config: LinuxBootConfig): BootState {
   const commandLine = encodeCommandLine(image, config.commandLine);
 
   ram.write(GDT_AT, gdt());
-  ram.write(ACPI_TABLES_AT, buildAcpiTables(ACPI_TABLES_AT));
+  const apicCpus = (config.apic ?? true) ? CPU_COUNT : 0;
+  ram.write(ACPI_TABLES_AT, buildAcpiTables(ACPI_TABLES_AT, apicCpus));
+  if (apicCpus > 0) ram.write(MP_TABLES_AT, buildMpTables(MP_TABLES_AT, apicCpus));
   ram.write(COMMAND_LINE_AT, commandLine);
   ram.write(plan.loadAt, image.kernel);
   if (config.initrd && initrdAt !== undefined) ram.write(initrdAt, config.initrd);

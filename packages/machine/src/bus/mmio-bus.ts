@@ -1,6 +1,7 @@
 /**
- * Device memory: physical ranges that are not RAM. Few and rarely touched, so
- * a linear list is enough. As on the port bus, fixed ranges may not overlap
+ * Device memory: physical ranges that are not RAM. Some are touched at every
+ * interrupt, so the address space is kept cut into spans with one owner each,
+ * and the last one found is tried first. As on the port bus, fixed ranges may not overlap
  * and ranges placed by the guest through PCI give way to them, and among
  * themselves to the one whose name sorts first. An access that
  * straddles the border of a range is split into bytes; holes read as ones and
@@ -23,11 +24,22 @@ export interface MmioRange {
   readonly handler: MmioHandler;
 }
 
+interface Span {
+  readonly from: number;
+  /** The first address behind it. */
+  readonly to: number;
+  readonly range: MmioRange | undefined;
+}
+
+const NOWHERE: Span = { from: 0, to: 0, range: undefined };
 const ALL_ONES = { 1: 0xff, 2: 0xffff, 4: 0xffffffff } as const;
 
 export class MmioBus {
   private fixed: MmioRange[] = [];
   private placed: MmioRange[] = [];
+  /** Disjoint, by address; what lies between is a hole. */
+  private spans: Span[] = [];
+  private last: Span = NOWHERE;
   /** Called after any range came or went. */
   onChange: () => void = () => {};
 
@@ -35,17 +47,17 @@ export class MmioBus {
     const other = this.fixed.find((each) => range.base < each.base + each.length && each.base < range.base + range.length);
     if (other) throw new Error(`memory of ${range.name} and ${other.name} overlaps`);
     this.fixed.push(range);
-    this.onChange();
+    this.changed();
   }
 
   place(range: MmioRange): void {
     this.placed = [...this.placed, range].sort((a, b) => (a.name < b.name ? -1 : 1));
-    this.onChange();
+    this.changed();
   }
 
   remove(range: MmioRange): void {
     this.placed = this.placed.filter((each) => each !== range);
-    this.onChange();
+    this.changed();
   }
 
   ranges(): readonly MmioRange[] {
@@ -54,8 +66,19 @@ export class MmioBus {
 
   /** The range that answers at gpa, or undefined for a hole. */
   find(gpa: number): MmioRange | undefined {
-    const holds = (range: MmioRange): boolean => gpa >= range.base && gpa < range.base + range.length;
-    return this.fixed.find(holds) ?? this.placed.find(holds);
+    const { last } = this;
+    if (gpa >= last.from && gpa < last.to) return last.range;
+    let low = 0;
+    let high = this.spans.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.spans[middle].to <= gpa) low = middle + 1;
+      else high = middle;
+    }
+    const span = this.spans[low];
+    if (!span || gpa < span.from) return undefined;
+    this.last = span;
+    return span.range;
   }
 
   read(gpa: number, size: 1 | 2 | 4): number {
@@ -77,5 +100,18 @@ export class MmioBus {
     }
     if (size === 1) return;
     for (let byte = 0; byte < size; byte++) this.write((gpa + byte) % 2 ** 32, 1, value >>> (8 * byte));
+  }
+
+  private changed(): void {
+    const ranges = this.ranges();
+    const borders = [...new Set(ranges.flatMap((range) => [range.base, range.base + range.length]))].sort((a, b) => a - b);
+    this.spans = [];
+    for (const [index, from] of borders.slice(0, -1).entries()) {
+      // Fixed ranges stand first in the list, the others by name.
+      const range = ranges.find((each) => from >= each.base && from < each.base + each.length);
+      if (range) this.spans.push({ from, to: borders[index + 1], range });
+    }
+    this.last = NOWHERE;
+    this.onChange();
   }
 }

@@ -5,7 +5,8 @@
  *
  * Base address registers are declared with their size; sizing by writing ones
  * follows from the write mask. Where the registers are placed is told to
- * `onLayout`, which PciHost uses to put them on the buses.
+ * `onLayout`, which PciHost uses to put them on the buses. Capabilities are
+ * chained from 0x40 on, in the order given (chapter 6.7).
  */
 import type { MmioHandler } from '../bus/mmio-bus';
 import type { PortHandler } from '../bus/port-bus';
@@ -21,6 +22,14 @@ export type PciFunctionState = ValuesOf<typeof pciFunctionFields>;
 export type PciBar =
   | { readonly kind: 'io'; readonly size: number; readonly handler: (base: number) => PortHandler }
   | { readonly kind: 'memory'; readonly size: number; readonly handler: MmioHandler };
+
+/** A capability structure without its first two bytes, id and next pointer. */
+export interface PciCapability {
+  readonly id: number;
+  readonly body: readonly number[];
+  /** Which bits of the body the guest may write; none beyond its end. */
+  readonly writable?: readonly number[];
+}
 
 export interface PciIdentity {
   readonly vendor: number;
@@ -38,6 +47,7 @@ export interface PciIdentity {
   readonly bars?: Partial<Record<number, PciBar>>;
   /** Further bytes after reset, and which of their bits the guest may write. */
   readonly registers?: readonly { readonly at: number; readonly value: number; readonly writable: number }[];
+  readonly capabilities?: readonly PciCapability[];
 }
 
 const COMMAND = 0x04;
@@ -46,6 +56,9 @@ const COMMAND_MEMORY = 2;
 const COMMAND_BUS_MASTER = 4;
 const STATUS = 0x06;
 const STATUS_INTERRUPT = 0x08;
+const STATUS_CAPABILITIES = 0x10;
+const CAPABILITY_POINTER = 0x34;
+const FIRST_CAPABILITY = 0x40;
 const BAR0 = 0x10;
 const BAR_BYTES = 24;
 const INTERRUPT_LINE = 0x3c;
@@ -54,6 +67,8 @@ export class PciFunction {
   private config = new Uint8Array(256);
   private readonly writable = new Uint8Array(256);
   private intx = false;
+  /** Where each of the identity's capabilities begins. */
+  readonly capabilityOffsets: readonly number[];
   /** Set by PciHost: called when decoding or a base address may have changed. */
   onLayout: () => void = () => {};
   /** Set by PciHost: called when the interrupt pin changes. */
@@ -64,7 +79,10 @@ export class PciFunction {
     readonly identity: PciIdentity,
     /** Told of each configuration write, after it was made. */
     private readonly onConfigWrite: (at: number, value: number) => void = () => {},
+    /** Asked at each configuration read; undefined for the byte that is stored. */
+    private readonly onConfigRead: (at: number) => number | undefined = () => undefined,
   ) {
+    this.capabilityOffsets = capabilityOffsets(identity.capabilities ?? []);
     this.makeWriteMask();
     this.powerOn();
   }
@@ -91,7 +109,14 @@ export class PciFunction {
 
   read8(at: number): number {
     const pending = at === STATUS && this.intx ? STATUS_INTERRUPT : 0;
+    const live = this.onConfigRead(at & 0xff);
+    if (live !== undefined) return live & 0xff;
     return this.config[at & 0xff] | pending;
+  }
+
+  /** A byte as it is stored, without anything live. */
+  stored8(at: number): number {
+    return this.config[at & 0xff];
   }
 
   /** One access of the guest: the layout follows once, when all its bytes are there. */
@@ -155,6 +180,9 @@ export class PciFunction {
       for (let byte = 0; byte < 4; byte++) this.writable[BAR0 + Number(index) * 4 + byte] = mask >>> (8 * byte);
     }
     for (const register of registers) this.writable[register.at] = register.writable;
+    for (const [index, { writable = [] }] of (this.identity.capabilities ?? []).entries()) {
+      this.writable.set(writable, this.capabilityOffsets[index] + 2);
+    }
   }
 
   private powerOn(): void {
@@ -177,5 +205,24 @@ export class PciFunction {
       if (bar?.kind === 'io') config[BAR0 + Number(index) * 4] = 1;
     }
     for (const register of identity.registers ?? []) config[register.at] = register.value;
+    const capabilities = identity.capabilities ?? [];
+    if (capabilities.length === 0) return;
+    config[STATUS] |= STATUS_CAPABILITIES;
+    config[CAPABILITY_POINTER] = this.capabilityOffsets[0];
+    for (const [index, { id, body }] of capabilities.entries()) {
+      config.set([id, this.capabilityOffsets[index + 1] ?? 0, ...body], this.capabilityOffsets[index]);
+    }
   }
+}
+
+/** On 4-byte borders, one after the other. @throws RangeError when they do not fit: a wiring mistake. */
+function capabilityOffsets(capabilities: readonly PciCapability[]): number[] {
+  let end = FIRST_CAPABILITY;
+  const offsets = capabilities.map(({ body }) => {
+    const at = end;
+    end = (at + 2 + body.length + 3) & ~3;
+    return at;
+  });
+  if (end > 256) throw new RangeError('capabilities do not fit into configuration space');
+  return offsets;
 }

@@ -5,9 +5,10 @@
  * Specification 2.2; Intel 82441FX and 82371 data sheets.
  *
  * Interrupt pins are swizzled over four PIRQ lines, (device + pin - 1) mod 4,
- * and the ISA bridge's registers 60-63 say which IRQ each drives. Firmware's
- * choice of 10, 11, 10, 11 is what the ACPI tables promise. A line is the OR of
- * the functions on it.
+ * and the ISA bridge's registers 60-63 say which IRQ of the 8259 pair each
+ * drives. Firmware's choice of 10, 11, 10, 11 is what the ACPI tables promise.
+ * The same pins are swizzled over eight pins of the I/O APIC, 16 to 23, by
+ * (device + pin - 1) mod 8. A line is the OR of the functions on it.
  */
 import type { MmioRange } from '../bus/mmio-bus';
 import type { PortRange } from '../bus/port-bus';
@@ -23,6 +24,14 @@ export const PIRQ_IRQS = [10, 11, 10, 11] as const;
 /** IRQs a PIRQ line can reach: those that nothing else drives. */
 const ROUTABLE_IRQS = [...new Set(PIRQ_IRQS)];
 const MAX_FUNCTIONS = 256;
+const INTERRUPT_LINE = 0x3c;
+
+const FIRST_PCI_GSI = 16;
+const PCI_GSIS = 8;
+/** Which IRQ of the 8259 pair a function's pin drives, as firmware sets it; `pin` is 1 for INTA. */
+export const pciIrq = (device: number, pin: number): number => PIRQ_IRQS[(device + pin - 1) & 3];
+/** Which pin of the I/O APIC it drives. */
+export const pciGsi = (device: number, pin: number): number => FIRST_PCI_GSI + ((device + pin - 1) & (PCI_GSIS - 1));
 
 const FORMAT = new StateFormat('pci-host', 1, {
   address: u32('CF8'),
@@ -39,8 +48,13 @@ export class PciHost implements AnyDevice {
   private readonly isaBridge: PciFunction;
   private buses: Buses | undefined;
 
-  /** `irqLine` gives the wire of an IRQ; those of PIRQ_IRQS belong to PCI alone. */
-  constructor(private readonly irqLine: (irq: number) => Line) {
+  private readonly irqLines: readonly Line[];
+  private readonly gsiLines: readonly Line[];
+
+  /** Wires of the 8259 pair and of the I/O APIC; those that ROUTABLE_IRQS and `pciGsi` name belong to PCI alone. */
+  constructor(irqLine: (irq: number) => Line, gsiLine: (gsi: number) => Line) {
+    this.irqLines = ROUTABLE_IRQS.map(irqLine);
+    this.gsiLines = Array.from({ length: PCI_GSIS }, (_, index) => gsiLine(FIRST_PCI_GSI + index));
     this.add(hostBridge());
     this.isaBridge = isaBridge(() => this.route());
     this.add(this.isaBridge);
@@ -53,6 +67,7 @@ export class PciHost implements AnyDevice {
     this.functions.set(pciFunction.slot, pciFunction);
     pciFunction.onLayout = () => this.layOut(pciFunction);
     pciFunction.onInterrupt = () => this.route();
+    assignLine(pciFunction);
     this.layOut(pciFunction);
   }
 
@@ -76,7 +91,10 @@ export class PciHost implements AnyDevice {
 
   reset(): void {
     this.address = 0;
-    for (const each of this.functions.values()) each.reset();
+    for (const each of this.functions.values()) {
+      each.reset();
+      assignLine(each);
+    }
   }
 
   save(): { readonly version: number } {
@@ -137,19 +155,28 @@ export class PciHost implements AnyDevice {
 
   /** Drives the PCI interrupt lines by what the functions assert. */
   private route(): void {
-    const active = new Set<number>();
+    let irqs = 0;
+    let gsis = 0;
     for (const each of this.functions.values()) {
       if (!each.interruptAsserted || each.interruptPin === 0) continue;
-      const pirq = ((each.slot >> 3) + each.interruptPin - 1) & 3;
-      const routed = this.isaBridge.read8(PIRQ_REGISTERS + pirq);
-      if (!(routed & 0x80)) active.add(routed & 15);
+      const device = each.slot >> 3;
+      const routed = this.isaBridge.read8(PIRQ_REGISTERS + ((device + each.interruptPin - 1) & 3));
+      if (!(routed & 0x80)) irqs |= 1 << (routed & 15);
+      gsis |= 1 << (pciGsi(device, each.interruptPin) - FIRST_PCI_GSI);
     }
-    for (const irq of ROUTABLE_IRQS) this.irqLine(irq)(active.has(irq));
+    for (const [index, irq] of ROUTABLE_IRQS.entries()) this.irqLines[index]((irqs & (1 << irq)) !== 0);
+    for (const [index, line] of this.gsiLines.entries()) line((gsis & (1 << index)) !== 0);
   }
 }
 
 export const slotOf = (device: number, pciFunction: number): number => (device << 3) | pciFunction;
 const slotName = (slot: number): string => `00:${(slot >> 3).toString(16).padStart(2, '0')}.${slot & 7}`;
+
+/** As firmware leaves it, for systems that read no routing table. */
+function assignLine(pciFunction: PciFunction): void {
+  const { slot, interruptPin } = pciFunction;
+  if (interruptPin > 0 && pciFunction.read8(INTERRUPT_LINE) === 0) pciFunction.write(INTERRUPT_LINE, 1, pciIrq(slot >> 3, interruptPin));
+}
 
 function hostBridge(): PciFunction {
   const PAM_AND_SMRAM = Array.from({ length: 20 }, (_, index) => ({ at: 0x59 + index, value: 0, writable: 0xff }));

@@ -1,0 +1,2 @@
+/** The ISA interrupt of ACPI's own events. */
+export const SCI_IRQ = 9;

@@ -1,0 +1,104 @@
+import { EventEmitter } from 'node:events';
+import path from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { Cell, createChannel } from './channel';
+import type { DiskShape } from './client';
+
+/** Which image a disk is. */
+export interface ImageSpec {
+  /** A file's path, or nfs://server/path. */
+  location: string;
+  /** Told from its first bytes where it is not given. */
+  format?: 'raw' | 'qcow2';
+  readOnly: boolean;
+  /** Shown to the guest; made from the location otherwise. */
+  serial?: string;
+}
+
+/** From the disk's thread. */
+export type DiskMessage =
+  | { type: 'ready'; shape: DiskShape }
+  | { type: 'failed'; code: string; message: string }
+  | { type: 'held'; why: string | null }
+  | { type: 'settled'; mark: DiskMark; error?: string }
+  | { type: 'closed'; error?: string };
+/** To it; each is followed by a wake. */
+export type DiskOrder = { type: 'close' } | { type: 'abandon' } | { type: 'settle' };
+
+/** By which a disk is known again: anything that writes to it changes one of these. */
+export interface DiskMark {
+  bytes: number;
+  mtimeMs: number;
+}
+
+/** What an image that cannot be opened is refused with; `code` as Node's, or GODWIT_IMAGE. */
+export class DiskError extends Error {
+  override readonly name = 'DiskError';
+  constructor(readonly code: string, message: string) {
+    super(message);
+  }
+}
+
+/**
+ * A disk's thread as the shell sees it. Events: `held` (why: string | null): the
+ * datastore does not serve the disk at the moment, or does so again.
+ */
+export class DiskHost extends EventEmitter {
+  readonly channel = createChannel();
+  private readonly cells = new Int32Array(this.channel);
+  private readonly worker: Worker;
+  private readonly opened: Promise<DiskShape>;
+  private readonly ended: Promise<void>;
+
+  constructor(readonly spec: ImageSpec) {
+    super();
+    this.worker = new Worker(path.join(__dirname, 'disk-worker.js'), { workerData: { spec, channel: this.channel } });
+    let closeError: string | undefined;
+    this.opened = new Promise((resolve, reject) => {
+      this.worker.on('message', (message: DiskMessage) => {
+        if (message.type === 'ready') resolve(message.shape);
+        else if (message.type === 'failed') reject(new DiskError(message.code, message.message));
+        else if (message.type === 'held') this.emit('held', message.why);
+        else if (message.type === 'settled') this.emit('settled', message);
+        else closeError = message.error;
+      });
+      this.worker.on('error', (error) => reject(error));
+    });
+    this.opened.catch(() => {});
+    this.ended = new Promise((resolve, reject) => {
+      this.worker.on('exit', () => (closeError ? reject(new DiskError('EIO', closeError)) : resolve()));
+    });
+    this.ended.catch(() => {});
+  }
+
+  /** @throws DiskError */
+  open(): Promise<DiskShape> {
+    return this.opened;
+  }
+
+  /** Requests held for want of the datastore are given up: whoever has the saved machine does them. */
+  abandonHeld(): void {
+    this.order({ type: 'abandon' });
+  }
+
+  /** Everything written so far is on stable storage when it resolves, and closing the image will write nothing more. @throws DiskError */
+  settle(): Promise<DiskMark> {
+    return new Promise((resolve, reject) => {
+      this.once('settled', ({ mark, error }: { mark: DiskMark; error?: string }) => (error ? reject(new DiskError('EIO', error)) : resolve(mark)));
+      this.worker.once('error', reject);
+      this.worker.once('exit', () => reject(new DiskError('EIO', `disk ${this.spec.location} was closed`)));
+      this.order({ type: 'settle' });
+    });
+  }
+
+  /** Flushes and closes the image. @throws DiskError when what the guest wrote may not all be there. */
+  async close(): Promise<void> {
+    this.order({ type: 'close' });
+    await this.ended;
+  }
+
+  private order(order: DiskOrder): void {
+    this.worker.postMessage(order);
+    Atomics.notify(this.cells, Cell.SubmitHead);
+  }
+}

@@ -1,0 +1,77 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import { loadNative } from '@godwit/metal';
+import type { DiskMessage, DiskOrder, ImageSpec } from './disk-host';
+import { openImage } from './open-image';
+import { BlockServer } from './server';
+
+/**
+ * The thread of one disk. While nothing is under way it sleeps on the channel
+ * itself, which is the quickest to wake; while an image works asynchronously
+ * (a slow disk, an NFS server) it waits in its event loop instead.
+ */
+const IDLE_MS = 1000;
+
+const port = parentPort!;
+const { spec, channel } = workerData as { spec: ImageSpec; channel: SharedArrayBuffer };
+const post = (message: DiskMessage): void => port.postMessage(message);
+
+async function main(): Promise<void> {
+  const image = await openImage(spec);
+  let closing = false;
+  let server: BlockServer | undefined;
+  let timers = 0;
+  port.on('message', (order: DiskOrder) => {
+    if (order.type === 'close') closing = true;
+    else if (order.type === 'settle') void settle();
+    else server?.abandonHeld();
+  });
+  post({ type: 'ready', shape: image.shape });
+  const settle = async (): Promise<void> => {
+    try {
+      await image.flush();
+      post({ type: 'settled', mark: await image.mark() });
+    } catch (error) {
+      post({ type: 'settled', mark: { bytes: 0, mtimeMs: 0 }, error: `${spec.location}: ${(error as Error).message}` });
+    }
+  };
+  const start = (): BlockServer =>
+    new BlockServer(channel, new Uint8Array(loadNative().ram()), image, {
+      wakeVcpu: () => loadNative().kick(),
+      onHeld: (why) => post({ type: 'held', why }),
+      setTimer: (action, milliseconds) => {
+        timers++;
+        setTimeout(() => {
+          timers--;
+          action();
+        }, milliseconds);
+      },
+    });
+  const idle = new BlockServer(channel, new Uint8Array(0), image, { wakeVcpu: () => {}, onHeld: () => {}, setTimer: () => {} });
+  while (!closing) {
+    // Guest RAM is there once the vCPU submits anything.
+    if (!server && idle.pending) server = start();
+    if (server?.serve()) continue;
+    if (server && (server.active > 0 || timers > 0)) await Promise.race([server.waitForSubmission(), pause(20)]);
+    else (server ?? idle).waitBlocking(IDLE_MS);
+    await pause(0);
+  }
+  server?.serve();
+  while (server && server.active > 0) await pause(5);
+  await image.close();
+}
+
+/** Lets the event loop run: messages, timers, finished I/O. */
+const pause = (milliseconds: number): Promise<void> =>
+  new Promise((resolve) => (milliseconds === 0 ? setImmediate(resolve) : setTimeout(resolve, milliseconds)));
+
+main().then(
+  () => {
+    post({ type: 'closed' });
+    port.close();
+  },
+  (error: NodeJS.ErrnoException) => {
+    post({ type: 'failed', code: error.code ?? 'GODWIT_IMAGE', message: error.message });
+    post({ type: 'closed', error: error.message });
+    port.close();
+  },
+);

@@ -1,0 +1,99 @@
+import { type Machine, type Offloads, slotOf, VirtioBlk, VirtioNet } from '@godwit/machine';
+import { bellRinger, RingPort, setTapOffloads } from '@godwit/network';
+import { BlockClient } from './block/client';
+import type { DiskConfig, NicConfig } from './config';
+import type { GuestMemory } from './guest-memory';
+
+/** PCI device numbers 2 and up are for adapters; 0 and 1 are the chipset. */
+const FIRST_SLOT = 2;
+const PCI_DEVICES = 32;
+const IDE_DRIVES = 4;
+
+/**
+ * The adapters that a VM was configured with, in the PCI slots that follow from
+ * the configuration's order alone: a VM looks the same on every host and after
+ * every resume.
+ */
+export class DeviceSlots {
+  private readonly disks: BlockClient[] = [];
+  private readonly networks: RingPort[] = [];
+  private readonly announcers: { announce(): boolean }[] = [];
+  private nextSlot = FIRST_SLOT;
+
+  constructor(
+    config: { disks: readonly DiskConfig[]; nics: readonly NicConfig[] },
+    private readonly machine: Machine,
+    private readonly memory: GuestMemory,
+    /** Something waits for the next `poll` that no kick will announce. */
+    private readonly attention: () => void,
+  ) {
+    const ide: (BlockClient | undefined)[] = [];
+    config.disks.forEach((disk, index) => {
+      const client = new BlockClient(disk.channel, disk.shape, memory, attention);
+      this.disks.push(client);
+      if (disk.adapter === 'virtio') this.addVirtioDisk(client, index);
+      else ide.push(client);
+    });
+    this.addIde(config.disks.filter((disk) => disk.adapter !== 'virtio'), ide as BlockClient[]);
+    config.nics.forEach((nic, index) => this.addNic(nic, index));
+  }
+
+  /** Requests that the datastore cannot serve at the moment. */
+  get held(): number {
+    return this.disks.reduce((sum, disk) => sum + disk.held, 0);
+  }
+
+  /** No disk request is on its way, but for those held. */
+  get drained(): boolean {
+    return this.disks.every((disk) => disk.outstanding <= disk.held);
+  }
+
+  /** Answers from disks and frames from networks reach their adapters. */
+  poll(): void {
+    for (const disk of this.disks) disk.poll();
+    for (const network of this.networks) if (network.poll()) this.attention();
+  }
+
+  setLink(nic: number, up: boolean): void {
+    this.networks[nic]?.setLink(up);
+  }
+
+  /** Tells the networks where the guest is now: after it moved. */
+  announce(): void {
+    for (const each of this.announcers) each.announce();
+  }
+
+  /** Open requests are the next owner's: nothing that comes back is told to the guest. */
+  drop(): void {
+    for (const disk of this.disks) disk.drop();
+  }
+
+  private takeSlot(): number {
+    if (this.nextSlot >= PCI_DEVICES) throw new Error(`a VM has room for ${PCI_DEVICES - FIRST_SLOT} PCI adapters`);
+    return slotOf(this.nextSlot++, 0);
+  }
+
+  private addVirtioDisk(port: BlockClient, index: number): void {
+    const device = new VirtioBlk({ slot: this.takeSlot(), name: `disk${index}`, bus: this.memory, port, msi: this.machine.msi });
+    this.machine.pci.add(device.function);
+    this.machine.plug(device);
+  }
+
+  private addIde(_disks: readonly DiskConfig[], _clients: readonly BlockClient[]): void {}
+
+  private addNic(nic: NicConfig, index: number): void {
+    const port = new RingPort({ mac: nic.mac, offloads: nic.offloads, tx: nic.toNetwork, rx: nic.fromNetwork, ringBell: bellRinger(nic.bell) });
+    const common = { slot: this.takeSlot(), name: `nic${index}`, port, bus: this.memory };
+    const device = new VirtioNet({ ...common, msi: this.machine.msi, clock: this.machine.clock, onReceiveOffloads: receiveOffloads(nic) });
+    this.machine.pci.add(device.function);
+    this.machine.plug(device);
+    port.connect(device);
+    this.networks.push(port);
+    this.announcers.push(device);
+  }
+}
+
+/** Tells a TAP what the guest's driver takes unfinished; other networks always finish frames. */
+const receiveOffloads = ({ tapFd }: NicConfig) => (offloads: Offloads): void => {
+  if (tapFd !== undefined) setTapOffloads(tapFd, offloads);
+};
