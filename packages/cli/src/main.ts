@@ -2,9 +2,10 @@
 import { CliError, exitCodes, explain, usageError } from './errors';
 import { help } from './help';
 import { run } from './run';
+import { state } from './state';
 import { up } from './up';
 
-const commands: Record<string, (argv: string[]) => Promise<number>> = { run, up, help };
+const commands: Record<string, (argv: string[]) => Promise<number>> = { run, up, state, help };
 
 async function main(argv: string[]): Promise<number> {
   const [name = 'help', ...rest] = argv;

@@ -114,6 +114,7 @@ export class Engine {
         else this.resetAsked = true;
       },
     });
+    this.machine.mmio.onPlacedWrite = () => this.attention();
     this.memory = new GuestMemory(native, buffers, this.machine.mmio);
     this.devices = new DeviceSlots(config, this.machine, this.memory, () => this.attention());
     const io = this.machine.ports;

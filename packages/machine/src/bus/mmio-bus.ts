@@ -22,6 +22,8 @@ export interface MmioRange {
   readonly base: number;
   readonly length: number;
   readonly handler: MmioHandler;
+  /** The guest chose the address. */
+  readonly placed?: boolean;
 }
 
 interface Span {
@@ -40,6 +42,8 @@ export class MmioBus {
   /** Disjoint, by address; what lies between is a hole. */
   private spans: Span[] = [];
   private last: Span = NOWHERE;
+  /** Called after a write to a range that the guest placed: a device there may have work or another deadline now. */
+  onPlacedWrite: () => void = () => {};
   /** Called after any range came or went. */
   onChange: () => void = () => {};
 
@@ -96,6 +100,7 @@ export class MmioBus {
     const range = this.find(gpa);
     if (range && gpa + size <= range.base + range.length) {
       range.handler.write(gpa - range.base, size, (value & ALL_ONES[size]) >>> 0);
+      if (range.placed) this.onPlacedWrite();
       return;
     }
     if (size === 1) return;

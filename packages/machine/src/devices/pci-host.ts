@@ -146,7 +146,7 @@ export class PciHost implements AnyDevice {
         ports.place(range);
         this.mappings.set(key, { ports: range });
       } else {
-        const range = { name: key, base, length: bar.size, handler: bar.handler };
+        const range = { name: key, base, length: bar.size, handler: bar.handler, placed: true };
         mmio.place(range);
         this.mappings.set(key, { memory: range });
       }
