@@ -2,13 +2,10 @@
  * Suspends and resumes a Debian guest again and again, at random moments, while
  * its disk, CPU, network and clock are at work; then has the guest prove that
  * nothing was lost, powers it off and checks its file system.
- *
- *   node test/state/cycles.mjs [--cycles 100] [--seed 1] [--adapter virtio|ide] [--nic virtio|pcnet]
  */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { checkFileSystem, debianFiles, freePort, Scratch, ssh, startGodwit, untilHttp } from './debian.mjs';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
@@ -68,13 +65,4 @@ export async function suspendCycles({ cycles, seed = 1, adapter = 'virtio', nic 
     await vm?.ended;
     scratch.remove();
   }
-}
-
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const { values } = parseArgs({ options: { cycles: { type: 'string', default: '100' }, seed: { type: 'string', default: '1' }, adapter: { type: 'string' }, nic: { type: 'string' } } });
-  const result = await suspendCycles({ ...values, cycles: Number(values.cycles), seed: Number(values.seed), log: console.log });
-  const sorted = result.suspendMs.toSorted((a, b) => a - b);
-  console.log(result.proof.join('\n'));
-  console.log(`${result.cycles} cycles; suspending took ${Math.round(sorted[sorted.length >> 1])} ms in the median, ${Math.round(sorted.at(-1))} ms at most; the guest's clock is ${result.clockOffMs} ms behind`);
-  process.exit(result.proof.at(-1) === 'proof: whole' ? 0 : 1);
 }

@@ -64,10 +64,18 @@ export async function ssh({ sshKey }, port, command, { timeout = 60_000, input }
   copyFileSync(sshKey, key, constants.COPYFILE_FICLONE);
   await run('chmod', ['600', key]);
   const args = ['-i', key, '-p', String(port), '-o', 'StrictHostKeyChecking=no', '-o', 'UserKnownHostsFile=/dev/null', '-o', 'LogLevel=ERROR', '-o', 'ConnectTimeout=10', '-o', 'BatchMode=yes', 'root@127.0.0.1', command];
-  const pending = run('ssh', args, { timeout, killSignal: 'SIGKILL', maxBuffer: 1 << 24 });
-  if (input !== undefined) pending.child.stdin.end(input);
-  else pending.child.stdin.end();
-  return (await pending).stdout;
+  for (let attempt = 1; ; attempt++) {
+    const pending = run('ssh', args, { timeout, killSignal: 'SIGKILL', maxBuffer: 1 << 24 });
+    pending.child.stdin.end(input ?? '');
+    try {
+      return (await pending).stdout;
+    } catch (error) {
+      // Refused before anything ran: the guest's sshd may still be starting.
+      const early = /kex_exchange_identification|Connection (refused|reset)/.test(error.stderr ?? '');
+      if (!early || attempt === 40) throw new Error(`${error.message}\n${error.stderr}`);
+      await new Promise((resolve) => setTimeout(resolve, 500));
+    }
+  }
 }
 
 /** Waits until the guest's web server answers through the forwarded port. */

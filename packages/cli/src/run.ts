@@ -47,6 +47,11 @@ async function runVm(vm: Vm, { stats, suspendTo, origin }: RunOptions, resumed: 
     const ended = await vm.ended;
     if (stats !== undefined) writeStats(stats, ended.stats);
     return report(ended.outcome);
+  } catch (error) {
+    // It must let go of its disks and networks before they are closed.
+    vm.stop();
+    await vm.ended.catch(() => {});
+    throw error;
   } finally {
     detach();
     process.off('SIGINT', leave);

@@ -23,7 +23,11 @@ export async function startUsernet(config: UsernetConfig): Promise<Usernet> {
     throw networkError((error as Error).message);
   }
   const main = path.join(__dirname, '..', 'dist', 'usernet-main.js');
-  const child = spawn(process.execPath, [main, JSON.stringify(config)], { stdio: ['pipe', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [main, JSON.stringify(config)], {
+    stdio: ['pipe', 'pipe', 'pipe'],
+    // Its own process group: a Ctrl-C at the terminal is for the VM, which may want its network a little longer.
+    detached: true,
+  });
   let said = '';
   child.stderr.on('data', (chunk: Buffer) => (said = (said + chunk.toString()).slice(-4096)));
   child.stdin.on('error', () => {});

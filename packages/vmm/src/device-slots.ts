@@ -1,4 +1,4 @@
-import { type Machine, type Offloads, slotOf, VirtioBlk, VirtioNet } from '@godwit/machine';
+import { type Machine, type NetOffloads, Pcnet, slotOf, VirtioBlk, VirtioNet } from '@godwit/machine';
 import { bellRinger, RingPort, setTapOffloads } from '@godwit/network';
 import { BlockClient } from './block/client';
 import type { DiskConfig, NicConfig } from './config';
@@ -84,16 +84,16 @@ export class DeviceSlots {
   private addNic(nic: NicConfig, index: number): void {
     const port = new RingPort({ mac: nic.mac, offloads: nic.offloads, tx: nic.toNetwork, rx: nic.fromNetwork, ringBell: bellRinger(nic.bell) });
     const common = { slot: this.takeSlot(), name: `nic${index}`, port, bus: this.memory };
-    const device = new VirtioNet({ ...common, msi: this.machine.msi, clock: this.machine.clock, onReceiveOffloads: receiveOffloads(nic) });
+    const device = nic.adapter === 'virtio' ? new VirtioNet({ ...common, msi: this.machine.msi, clock: this.machine.clock, onReceiveOffloads: receiveOffloads(nic) }) : new Pcnet({ ...common, clock: this.machine.clock, onDeadlineChange: this.attention });
     this.machine.pci.add(device.function);
     this.machine.plug(device);
     port.connect(device);
     this.networks.push(port);
-    this.announcers.push(device);
+    if (device instanceof VirtioNet) this.announcers.push(device);
   }
 }
 
 /** Tells a TAP what the guest's driver takes unfinished; other networks always finish frames. */
-const receiveOffloads = ({ tapFd }: NicConfig) => (offloads: Offloads): void => {
+const receiveOffloads = ({ tapFd }: NicConfig) => (offloads: NetOffloads): void => {
   if (tapFd !== undefined) setTapOffloads(tapFd, offloads);
 };

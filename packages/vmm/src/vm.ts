@@ -75,6 +75,7 @@ export class Vm extends EventEmitter {
       await Promise.race([this.whenCreated, this.ended]);
     } catch (error) {
       await this.release().catch(() => {});
+      this.settle.reject(error as Error);
       throw error;
     }
   }

@@ -1,0 +1,2 @@
+export { Pcnet, type PcnetOptions } from './pcnet';
+export { PCNET_MODELS, type PcnetModel, type PcnetModelName } from './models';
