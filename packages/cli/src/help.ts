@@ -4,6 +4,7 @@ const text = `Usage:
 
 Commands:
   run    one VM in the foreground, its serial port on the terminal (Ctrl-] leaves)
+  state  show FILE: checks a saved VM and says what it is
   up     fetch a Debian kernel, boot it to a shell on this terminal
   help   this text
 
@@ -13,6 +14,13 @@ Options of run:
   --append TEXT       kernel command line (default: console=ttyS0)
   --memory SIZE       16M to 3G (default: 256M)
   --cpu SPEC          host | MODEL [,-feature] [,+feature] (default: host)
+  --disk FILE[,adapter=virtio|ide][,format=raw|qcow2][,readonly]
+  --cdrom FILE        an ISO image
+  --net user[,forward=tcp::8080-80] | tap,name=T | bridge,name=B | socket,path=P
+                      each with [,adapter=virtio|pcnet][,mac=M]
+  --suspend-to FILE   leaving saves the VM there
+  --resume-from FILE  goes on where a VM was saved
+  --no-reboot         a reset by the guest ends the VM
   --engine KIND       translate | interpret (default: translate)
   --trace KINDS       interpret,halt,exits: events on standard error
   --stats FILE        the engine's counters as JSON at the end; - for standard output

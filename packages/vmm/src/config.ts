@@ -69,6 +69,7 @@ export type VcpuMessage =
   | { type: 'paused'; reasons: readonly PauseReason[]; held: number }
   | { type: 'saved'; id: number; state: SavedVm }
   | { type: 'restored'; error?: string }
+  | { type: 'dirtyRound'; id: number }
   | { type: 'ended'; outcome: Outcome; stats: EngineStats };
 
 /** From the shell to the vCPU thread; each is followed by a kick. */
@@ -81,7 +82,13 @@ export type ShellMessage =
   | { type: 'resume'; reason: PauseReason }
   /** Pauses for 'save', drains the disks, answers 'saved'; the VM stays paused for that reason. */
   | { type: 'save'; id: number }
-  | { type: 'restore'; state: SavedVm };
+  | { type: 'restore'; state: SavedVm }
+  /** A new round of the dirty log; the answer is 'dirtyRound' with the same id, the bytes in `into`. */
+  | { type: 'dirtyRound'; id: number; into: SharedArrayBuffer }
+  | { type: 'endDirtyLog' }
+  | { type: 'throttle'; percent: number }
+  /** The guest's adapters tell their networks where they are now. */
+  | { type: 'announce' };
 
 export interface Outcome {
   kind: 'power-off' | 'triple-fault' | 'stopped' | 'error';

@@ -15,6 +15,7 @@ import { loadRaw } from './raw-image';
 import {
   CLOCK_STEP_INTERVAL_NS, CODE_CACHE_BYTES, INTERPRET_BURST, MAX_SLEEP_NS, SELF_MODIFY_DECAY_BURSTS, SELF_MODIFY_LIMIT,
 } from './limits';
+import { Throttle } from './throttle';
 import { BlockTranslator } from './translate-block';
 import { resetVcpu, restoreVcpu, saveVcpu } from './vcpu-state';
 
@@ -69,6 +70,7 @@ export class Engine {
   private readonly pauses = new Set<PauseReason>();
   private onDrained: (() => void) | undefined;
   private resetAsked = false;
+  private readonly throttle = new Throttle();
   private outcome: Outcome | undefined;
   private deadlineArmedNs = Number.POSITIVE_INFINITY;
   private devicesTouched = true;
@@ -174,6 +176,7 @@ export class Engine {
       this.serviceDevices();
       if (this.outcome || this.pauses.size > 0) continue;
       if (this.resetAsked) this.restart();
+      if (this.rest()) continue;
       if (this.state.halted) {
         this.sleep();
         continue;
@@ -208,6 +211,25 @@ export class Engine {
   drain(then: () => void): void {
     this.onDrained = then;
     this.attention();
+  }
+
+  /** 0 to 99: the share of time that the vCPU rests. */
+  setThrottle(percent: number): void {
+    this.throttle.set(percent, this.nowNs());
+    this.attention();
+  }
+
+  /** Begins a round of the dirty log: one byte a page into `out`, 1 = written since the last round. */
+  beginDirtyRound(out: Uint8Array): void {
+    this.native.beginDirtyRound(out);
+  }
+
+  endDirtyLog(): void {
+    this.native.endDirtyLog();
+  }
+
+  announce(): void {
+    this.devices.announce();
   }
 
   /** A network adapter's cable. */
@@ -337,6 +359,14 @@ export class Engine {
     this.native.flushTlb(2);
   }
 
+  /** True while the vCPU rests, throttled: devices and messages are served, the guest waits. */
+  private rest(): boolean {
+    const rest = this.throttle.restNs(this.nowNs());
+    if (rest <= 0) return false;
+    this.native.sleep(rest);
+    return true;
+  }
+
   /** Devices are looked at before the guest goes on. */
   private attention(): void {
     this.devicesTouched = true;
@@ -407,7 +437,7 @@ export class Engine {
   private armDeadline(): void {
     this.deadlineMoved = false;
     const soon = this.clock.owes ? this.nowNs() + CLOCK_STEP_INTERVAL_NS : Number.POSITIVE_INFINITY;
-    const next = Math.min(this.machine.nextDeadlineNs(), soon);
+    const next = Math.min(this.machine.nextDeadlineNs(), soon, this.throttle.deadlineNs);
     if (next === this.deadlineArmedNs) return;
     this.deadlineArmedNs = next;
     this.native.setDeadline(next === Number.POSITIVE_INFINITY ? 0 : Math.max(1, next - this.nowNs()));

@@ -50,6 +50,13 @@ const handlers: { [K in ShellMessage['type']]: (engine: Engine, message: Extract
       post({ type: 'saved', id, state: engine.saveState() });
     });
   },
+  dirtyRound: (engine, { id, into }) => {
+    engine.beginDirtyRound(new Uint8Array(into));
+    post({ type: 'dirtyRound', id });
+  },
+  endDirtyLog: (engine) => engine.endDirtyLog(),
+  throttle: (engine, { percent }) => engine.setThrottle(percent),
+  announce: (engine) => engine.announce(),
   restore: (engine, { state }) => {
     try {
       engine.restoreState(state);

@@ -47,6 +47,7 @@ export class Vm extends EventEmitter {
   private over = false;
   private nextSave = 1;
   private readonly saves = new Map<number, (state: SavedVm) => void>();
+  private readonly rounds = new Map<number, () => void>();
   private onRestored: ((error: string | undefined) => void) | undefined;
   private created!: () => void;
   /** RAM is there. */
@@ -124,6 +125,30 @@ export class Vm extends EventEmitter {
     });
   }
 
+  /** Begins a round of the dirty log: one byte a page into `into`, 1 = written since the last one. */
+  dirtyRound(into: SharedArrayBuffer): Promise<void> {
+    const id = this.nextSave++;
+    return new Promise((resolve, reject) => {
+      this.rounds.set(id, resolve);
+      this.ended.then(({ outcome }) => reject(new Error(outcome.detail)), reject);
+      this.send({ type: 'dirtyRound', id, into });
+    });
+  }
+
+  endDirtyLog(): void {
+    this.send({ type: 'endDirtyLog' });
+  }
+
+  /** 0 to 99: the share of time that the vCPU rests. */
+  setThrottle(percent: number): void {
+    this.send({ type: 'throttle', percent });
+  }
+
+  /** The guest's adapters tell their networks where they are now. */
+  announce(): void {
+    this.send({ type: 'announce' });
+  }
+
   /** Every disk's `settle`: nothing may be on its way (`save` sees to that). */
   settleDisks(): Promise<DiskMark[]> {
     return Promise.all(this.disks.map((disk) => disk.settle()));
@@ -174,6 +199,9 @@ export class Vm extends EventEmitter {
       case 'saved':
         this.saves.get(message.id)?.(message.state);
         return void this.saves.delete(message.id);
+      case 'dirtyRound':
+        this.rounds.get(message.id)?.();
+        return void this.rounds.delete(message.id);
       case 'restored':
         return this.onRestored?.(message.error);
       case 'ended':

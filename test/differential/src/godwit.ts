@@ -80,7 +80,7 @@ export class Godwit {
     this.blocks = new BlockTranslator(native, buffers, this.state, this.memory, translator, (linear) => {
       const found = this.interpreter.translateLinear(linear, 'execute', this.state.cpl === 3);
       return typeof found === 'number' && this.memory.isRam(found) ? found : -1;
-    }, { has: () => this.softTlb, adopt: () => {} });
+    }, { has: () => this.softTlb, change: () => {} });
     this.powerOn();
     this.template = Uint8Array.from(this.state.bytes.subarray(0, ARCHITECTURAL_BYTES));
     native.flushTlb(2);
