@@ -1,1 +1,11 @@
-export {};
+export { Datastore, DATASTORE_FORMAT } from './datastore';
+export { clockMs, Deadline } from './deadline';
+export { codeOf, FENCED, isAway, isFull, StorageError } from './errors';
+export { replaceFile, writeNewFile, type FileStat, type FileSystem, type OpenOptions, type Space, type StorageFile } from './file-system';
+export { LeaseHolder, LeaseRefused, type Acquired, type LeasePlace } from './lease-holder';
+export { LocalFileSystem } from './local-file-system';
+export { checkName, isName } from './names';
+export { isNfsUrl, NfsFileSystem, type NfsOptions } from './nfs-file-system';
+export { checkVmConfig, parseVmConfig, VM_CONFIG_VERSION, type VmConfig, type VmDisk, type VmNetwork } from './vm-config';
+export { VmDirectory, type VmFolder } from './vm-directory';
+export { DEFAULT_TIMING, describeOwner, type LeaseTiming, type Owner } from '@godwit/lease';
