@@ -50,10 +50,11 @@ export function freePort() {
 /** `godwit run …` as a child; `said` collects both outputs. */
 export function startGodwit(args) {
   const child = spawn(process.execPath, [cli, 'run', ...args], { stdio: ['pipe', 'pipe', 'pipe'] });
-  const vm = { child, stdout: '', stderr: '' };
+  /** @type {Promise<number | null>} */
+  const ended = new Promise((resolve) => child.on('close', (code) => resolve(code)));
+  const vm = { child, stdout: '', stderr: '', ended };
   child.stdout.on('data', (data) => (vm.stdout = (vm.stdout + data.toString('latin1')).slice(-200_000)));
   child.stderr.on('data', (data) => (vm.stderr += data.toString()));
-  vm.ended = new Promise((resolve) => child.on('close', (code) => resolve(code)));
   return vm;
 }
 

@@ -1,11 +1,12 @@
 #!/usr/bin/env node
+import { datastore } from './datastore';
 import { CliError, exitCodes, explain, usageError } from './errors';
 import { help } from './help';
 import { run } from './run';
 import { state } from './state';
 import { up } from './up';
 
-const commands: Record<string, (argv: string[]) => Promise<number>> = { run, up, state, help };
+const commands: Record<string, (argv: string[]) => Promise<number>> = { run, up, state, datastore, help };
 
 async function main(argv: string[]): Promise<number> {
   const [name = 'help', ...rest] = argv;

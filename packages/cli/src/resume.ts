@@ -8,6 +8,7 @@ export interface RunOrigin {
   disk: string[];
   cdrom: string[];
   net: string[];
+  vm?: string;
   kernel?: string;
   initrd?: string;
   append?: string;
@@ -45,9 +46,9 @@ export async function loadInto(vm: Vm, { file, state }: Resumable): Promise<void
 }
 
 function checkOrigin(file: string, origin: unknown): RunOrigin {
-  const { disk, cdrom, net, kernel, initrd, append } = (origin ?? {}) as RunOrigin;
+  const { disk, cdrom, net, vm, kernel, initrd, append } = (origin ?? {}) as RunOrigin;
   const texts = (list: unknown): boolean => Array.isArray(list) && list.every((each) => typeof each === 'string');
-  const optional = [kernel, initrd, append].every((each) => each === undefined || typeof each === 'string');
-  if (texts(disk) && texts(cdrom) && texts(net) && optional) return { disk, cdrom, net, kernel, initrd, append };
+  const optional = [vm, kernel, initrd, append].every((each) => each === undefined || typeof each === 'string');
+  if (texts(disk) && texts(cdrom) && texts(net) && optional) return { disk, cdrom, net, vm, kernel, initrd, append };
   throw new CliError(exitCodes.precondition, `${file}: was not saved by godwit run: resume it where it came from`);
 }

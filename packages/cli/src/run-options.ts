@@ -6,6 +6,7 @@ import { type ExecutionMode, hostCpuidQuery, type VmSpec } from '@godwit/vmm';
 import { absoluteDisk, parseCdrom, parseDisk } from './disk-options';
 import { CliError, exitCodes, usageError } from './errors';
 import { type NetOption, parseNet } from './net-options';
+import { absoluteStore } from './lease';
 import { readyNative } from './ready-native';
 import type { Resumable, RunOrigin } from './resume';
 import { parseMemory } from './size';
@@ -18,6 +19,8 @@ export interface RunOptions {
   stats: string | undefined;
   /** Leaving saves the VM there. */
   suspendTo: string | undefined;
+  /** Whose lease is to be held, `DATASTORE/NAME`, and how long for: see lease.ts. */
+  vm: string | undefined;
   /** What a saved VM is to remember of all this. */
   origin: RunOrigin;
 }
@@ -41,6 +44,7 @@ export function chooseRunOptions(values: RunFlags, resumed: Resumable | undefine
   return {
     stats: values.stats,
     suspendTo: values['suspend-to'],
+    vm: origin.vm,
     origin,
     nets,
     spec: {
@@ -77,7 +81,7 @@ export function parseFlags(argv: string[]) {
         kernel: { type: 'string' }, initrd: { type: 'string' }, append: { type: 'string' }, memory: { type: 'string' },
         cpu: { type: 'string' }, engine: { type: 'string' }, trace: { type: 'string' }, stats: { type: 'string' },
         disk: { type: 'string', multiple: true }, cdrom: { type: 'string', multiple: true }, net: { type: 'string', multiple: true },
-        'suspend-to': { type: 'string' }, 'resume-from': { type: 'string' }, 'no-reboot': { type: 'boolean' },
+        'suspend-to': { type: 'string' }, 'resume-from': { type: 'string' }, 'no-reboot': { type: 'boolean' }, vm: { type: 'string' },
       },
       strict: true,
     }).values;
@@ -93,6 +97,7 @@ function originOf(values: RunFlags, before: RunOrigin | undefined): RunOrigin {
     disk: values.disk?.map(absoluteDisk) ?? before?.disk ?? [],
     cdrom: values.cdrom?.map(absoluteDisk) ?? before?.cdrom ?? [],
     net: values.net ?? before?.net ?? [],
+    vm: values.vm === undefined ? before?.vm : absoluteStore(values.vm),
     kernel: absolute(values.kernel) ?? before?.kernel,
     initrd: absolute(values.initrd) ?? before?.initrd,
     append: values.append ?? before?.append,

@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { type EngineStats, type Outcome, saveVm, Vm } from '@godwit/vmm';
 import { attachConsole } from './console';
 import { exitCodes } from './errors';
+import { type HeldLease, holdLease } from './lease';
 import { openNetworks } from './networks';
 import { loadInto, openResumable, type Resumable, type RunOrigin } from './resume';
 import { chooseRunOptions, parseFlags, type RunOptions } from './run-options';
@@ -13,14 +14,27 @@ export async function run(argv: string[]): Promise<number> {
   const resumed = from === undefined ? undefined : await openResumable(from);
   try {
     const options = chooseRunOptions(flags, resumed);
-    const networks = await openNetworks(options.nets, `run-${process.pid}`);
+    const lease = options.vm === undefined ? undefined : await holdLease(options.vm, options.spec.memoryBytes);
     try {
-      return await runVm(new Vm({ ...options.spec, nics: networks.nics }), options, resumed);
+      return await runLeased(options, resumed, lease);
     } finally {
-      await networks.close();
+      await lease?.release();
     }
   } finally {
     await resumed?.state.close();
+  }
+}
+
+async function runLeased(options: RunOptions, resumed: Resumable | undefined, lease: HeldLease | undefined): Promise<number> {
+  const networks = await openNetworks(options.nets, options.vm ?? `run-${process.pid}`);
+  try {
+    const shared = lease?.holder.deadline.shared;
+    const disks = options.spec.disks?.map((disk) => ({ ...disk, image: { ...disk.image, lease: disk.image.readOnly ? undefined : shared } }));
+    const vm = new Vm({ ...options.spec, disks, nics: networks.nics, lease: shared });
+    lease?.guard(vm);
+    return await runVm(vm, options, resumed);
+  } finally {
+    await networks.close();
   }
 }
 

@@ -292,7 +292,8 @@ void NfsMount::answerFrom(Request *r, int status, void *data) {
     case Op::Stat: {
       const NfsStat *stat = (NfsStat *)data;
       answer.isList = true;
-      answer.numbers = {(double)stat->mode, (double)stat->size, (double)stat->ino, (double)stat->nlink};
+      answer.numbers = {(double)stat->mode, (double)stat->size, (double)stat->ino, (double)stat->nlink,
+                        (double)stat->mtime * 1e3 + (double)stat->mtimeNsec / 1e6};
       break;
     }
     case Op::Space: {

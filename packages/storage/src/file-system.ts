@@ -50,6 +50,8 @@ export interface StorageFile {
 export interface FileStat {
   readonly type: 'file' | 'folder' | 'other';
   readonly size: number;
+  /** Last change of the content, milliseconds since 1970, as the storage says. */
+  readonly mtimeMs: number;
   readonly inode: number;
   readonly links: number;
 }

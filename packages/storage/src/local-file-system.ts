@@ -87,6 +87,7 @@ export class LocalFileSystem implements FileSystem {
     return {
       type: found.isFile() ? 'file' : found.isDirectory() ? 'folder' : 'other',
       size: found.size,
+      mtimeMs: found.mtimeMs,
       inode: found.ino,
       links: found.nlink,
     };

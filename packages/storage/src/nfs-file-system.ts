@@ -93,9 +93,9 @@ export class NfsFileSystem implements FileSystem {
   }
 
   async stat(path: string): Promise<FileStat> {
-    const [mode, size, inode, links] = await this.ask<number[]>(NfsOperation.Stat, path, '', 'look at');
+    const [mode, size, inode, links, mtimeMs] = await this.ask<number[]>(NfsOperation.Stat, path, '', 'look at');
     const format = mode & S_IFMT;
-    return { type: format === S_IFREG ? 'file' : format === S_IFDIR ? 'folder' : 'other', size, inode, links };
+    return { type: format === S_IFREG ? 'file' : format === S_IFDIR ? 'folder' : 'other', size, mtimeMs, inode, links };
   }
 
   async space(): Promise<Space> {

@@ -9,7 +9,7 @@ const config: VmConfig = {
   name: 'web-1',
   memoryBytes: 64 << 20,
   disks: [{ file: 'root.img', bus: 'virtio', readOnly: false }],
-  networks: [{ mac: '52:54:00:12:34:56', adapter: 'e1000', network: 'user' }],
+  networks: [{ mac: '52:54:00:12:34:56', adapter: 'pcnet', network: 'user' }],
   settings: { any: ['thing'] },
 };
 

@@ -19,7 +19,7 @@ export interface VmDisk {
 export interface VmNetwork {
   /** Six bytes, `52:54:00:12:34:56`; unicast. */
   readonly mac: string;
-  readonly adapter: 'virtio' | 'e1000';
+  readonly adapter: 'virtio' | 'pcnet';
   /** The bridge, or 'user' for the network that needs no privilege. */
   readonly network: string;
 }
@@ -78,7 +78,7 @@ export function checkVmConfig(value: unknown, where: string): VmConfig {
       `networks[${index}].mac`,
       'a unicast MAC address in lower case',
     );
-    check(adapter === 'virtio' || adapter === 'e1000', `networks[${index}].adapter`, "'virtio' or 'e1000'");
+    check(adapter === 'virtio' || adapter === 'pcnet', `networks[${index}].adapter`, "'virtio' or 'pcnet'");
     check(isName(network), `networks[${index}].network`, 'a name');
   }
   return { schema: VM_CONFIG_VERSION, vmId, name, memoryBytes, disks, networks, settings } as VmConfig;

@@ -29,6 +29,8 @@ export interface VmConfig {
   nics: NicConfig[];
   /** The guest's reset ends the VM instead of starting it anew. */
   noReboot?: boolean;
+  /** The VM's lease (storage's Deadline): the guest runs only while it allows. */
+  lease?: SharedArrayBuffer;
   /** The VM is made without a kernel, paused: memory and state come from elsewhere. */
   waitForState?: boolean;
   /** A reading of the host's TSC and monotonic clock (nanoseconds), taken early: the later second one gives the TSC's rate. */

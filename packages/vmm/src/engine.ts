@@ -3,6 +3,7 @@ import { decode } from '@godwit/isa';
 import { Interpreter, StepResult } from '@godwit/interpreter';
 import { type BootState, loadLinux, Machine } from '@godwit/machine';
 import { type Buffers, loadNative, type Native } from '@godwit/metal';
+import { Deadline } from '@godwit/storage';
 import { Translator } from '@godwit/translator';
 import { tscKhz, withClockHint } from './clock-hint';
 import type { EngineStats, Outcome, PauseReason, VmConfig } from './config';
@@ -13,7 +14,7 @@ import { GuestMemory } from './guest-memory';
 import { hostCpuidQuery } from './host-cpuid';
 import { loadRaw } from './raw-image';
 import {
-  CLOCK_STEP_INTERVAL_NS, CODE_CACHE_BYTES, INTERPRET_BURST, MAX_SLEEP_NS, SELF_MODIFY_DECAY_BURSTS, SELF_MODIFY_LIMIT,
+  CLOCK_STEP_INTERVAL_NS, LEASE_LOOK_NS, CODE_CACHE_BYTES, INTERPRET_BURST, MAX_SLEEP_NS, SELF_MODIFY_DECAY_BURSTS, SELF_MODIFY_LIMIT,
 } from './limits';
 import { Throttle } from './throttle';
 import { BlockTranslator } from './translate-block';
@@ -71,6 +72,7 @@ export class Engine {
   private onDrained: (() => void) | undefined;
   private resetAsked = false;
   private readonly throttle = new Throttle();
+  private readonly lease: Deadline | undefined;
   private outcome: Outcome | undefined;
   private deadlineArmedNs = Number.POSITIVE_INFINITY;
   private devicesTouched = true;
@@ -91,6 +93,7 @@ export class Engine {
     }
     const buffers: Buffers = native.create(config.memoryBytes, CODE_CACHE_BYTES);
     native.attach();
+    this.lease = config.lease && new Deadline(config.lease);
     this.traced = new Set(config.trace);
     this.state = new VcpuState(buffers.state);
     const sample = config.clockSample ?? { tsc: native.hostTsc(), ns: native.monotonicNs() };
@@ -400,6 +403,8 @@ export class Engine {
       this.ports.receive(this);
       this.firstTouches.review(this.nowNs());
       this.clock.pay();
+      // The shell pauses the VM in time; a process that was stopped and woken may come too late for that.
+      if (this.lease && !this.lease.mayRun()) return this.pause('lease');
     }
     if (this.devicesTouched) {
       this.devicesTouched = false;
@@ -437,7 +442,7 @@ export class Engine {
   private armDeadline(): void {
     this.deadlineMoved = false;
     const soon = this.clock.owes ? this.nowNs() + CLOCK_STEP_INTERVAL_NS : Number.POSITIVE_INFINITY;
-    const next = Math.min(this.machine.nextDeadlineNs(), soon, this.throttle.deadlineNs);
+    const next = Math.min(this.machine.nextDeadlineNs(), soon, this.throttle.deadlineNs, this.lease ? this.nowNs() + LEASE_LOOK_NS : Number.POSITIVE_INFINITY);
     if (next === this.deadlineArmedNs) return;
     this.deadlineArmedNs = next;
     this.native.setDeadline(next === Number.POSITIVE_INFINITY ? 0 : Math.max(1, next - this.nowNs()));

@@ -35,3 +35,5 @@ export const TSC_TOLERANCE = 250e-6;
 export const TSC_MEASURE_INTERVAL_NS = 1e9;
 /** Taken for the TSC's rate in the first milliseconds, kHz: faster than any, so that a deadline is looked at too early and never too late. */
 export const NOMINAL_TSC_KHZ = 8e6;
+/** How often the vCPU looks at its lease though nothing else happens, nanoseconds: its timer has expired when a stopped process is woken. */
+export const LEASE_LOOK_NS = 1e9;

@@ -6,8 +6,12 @@ import type { DiskShape } from './client';
 
 /** Which image a disk is. */
 export interface ImageSpec {
-  /** A file's path, or nfs://server/path. */
+  /** A file's path; with `store`, its path in that datastore. */
   location: string;
+  /** A datastore's folder or nfs:// URL. */
+  store?: string;
+  /** The VM's lease as shared memory: writes are refused once it has run out (storage's Deadline). */
+  lease?: SharedArrayBuffer;
   /** Told from its first bytes where it is not given. */
   format?: 'raw' | 'qcow2';
   readOnly: boolean;
