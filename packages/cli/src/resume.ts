@@ -43,6 +43,7 @@ export async function loadInto(vm: Vm, { file, state }: Resumable): Promise<void
   await vm.restore(saved).catch((error: Error) => {
     throw new CliError(exitCodes.precondition, `${file}: ${error.message}`);
   });
+  vm.resume('restore');
 }
 
 function checkOrigin(file: string, origin: unknown): RunOrigin {

@@ -319,6 +319,16 @@ static napi_value ramFn(napi_env env, napi_callback_info) {
   return buffer;
 }
 
+// dirtyPages(): the dirty log as it stands, one byte a page, for any thread.
+static napi_value dirtyPages(napi_env env, napi_callback_info) {
+  if (!g_vm) return fail(env, "no VM was created");
+  napi_value holder, buffer;
+  napi_create_object(env, &holder);
+  setBuffer(env, holder, "dirty", g_vm->dirty, g_vm->ramPages);
+  napi_get_named_property(env, holder, "dirty", &buffer);
+  return buffer;
+}
+
 static napi_value flushPageFn(napi_env env, napi_callback_info info) {
   ARGS(1);
   flushPage(g_vm, argU32(env, argv[0]));
@@ -471,7 +481,7 @@ static napi_value init(napi_env env, napi_value exports) {
       {"invalidatePage", invalidatePageFn}, {"dropBlocks", dropBlocks}, {"flushTlb", flushTlb}, {"flushPage", flushPageFn},
       {"flushCode", flushCode}, {"deliver", deliverFn}, {"executeHost", executeHost}, {"kick", kick},
       {"setDeadline", setDeadline}, {"sleep", sleepFn}, {"codeCursor", codeCursor}, {"hostCpuid", hostCpuid},
-      {"hostTsc", hostTsc}, {"vcpuTsc", vcpuTsc}, {"hostXcr0", hostXcr0}, {"ram", ramFn}, {"populated", populated}, {"beginDirtyRound", beginDirtyRoundFn},
+      {"hostTsc", hostTsc}, {"vcpuTsc", vcpuTsc}, {"hostXcr0", hostXcr0}, {"ram", ramFn}, {"dirtyPages", dirtyPages}, {"populated", populated}, {"beginDirtyRound", beginDirtyRoundFn},
       {"endDirtyLog", endDirtyLogFn}, {"monotonicNs", monotonicNs}, {"destroy", destroy},
   };
   for (auto &f : functions) {

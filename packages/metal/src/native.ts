@@ -44,6 +44,8 @@ export interface Native {
   vcpuTsc(): bigint;
   /** Guest RAM as an ArrayBuffer of the calling thread's own; for threads other than the one that called create(). */
   ram(): ArrayBuffer;
+  /** The dirty log as it stands, one byte a page; any thread may look. */
+  dirtyPages(): ArrayBuffer;
   /** Stretches of RAM with memory behind them: (first page, pages) pairs into `out`; how many pairs. The rest is zero. Any thread. */
   populated(out: Uint32Array): number;
   /**

@@ -1,5 +1,5 @@
 import { type Machine, type NetOffloads, Pcnet, slotOf, VirtioBlk, VirtioNet } from '@godwit/machine';
-import { bellRinger, RingPort, setTapOffloads } from '@godwit/network';
+import { announceFrames, bellRinger, RingPort, setTapOffloads } from '@godwit/network';
 import { BlockClient } from './block/client';
 import type { DiskConfig, NicConfig } from './config';
 import type { GuestMemory } from './guest-memory';
@@ -17,7 +17,7 @@ const IDE_DRIVES = 4;
 export class DeviceSlots {
   private readonly disks: BlockClient[] = [];
   private readonly networks: RingPort[] = [];
-  private readonly announcers: { announce(): boolean }[] = [];
+  private readonly announcers: (() => void)[] = [];
   private nextSlot = FIRST_SLOT;
 
   constructor(
@@ -60,7 +60,7 @@ export class DeviceSlots {
 
   /** Tells the networks where the guest is now: after it moved. */
   announce(): void {
-    for (const each of this.announcers) each.announce();
+    for (const announce of this.announcers) announce();
   }
 
   /** Open requests are the next owner's: nothing that comes back is told to the guest. */
@@ -89,7 +89,11 @@ export class DeviceSlots {
     this.machine.plug(device);
     port.connect(device);
     this.networks.push(port);
-    if (device instanceof VirtioNet) this.announcers.push(device);
+    this.announcers.push(() => {
+      // A guest whose driver does not announce itself is announced by its host.
+      if (device instanceof VirtioNet && device.announce()) return;
+      for (const frame of announceFrames(nic.mac)) port.send([frame]);
+    });
   }
 }
 

@@ -65,7 +65,6 @@ const handlers: { [K in ShellMessage['type']]: (engine: Engine, message: Extract
       return post({ type: 'restored', error: error.message });
     }
     post({ type: 'restored' });
-    engine.resume('restore');
   },
 };
 

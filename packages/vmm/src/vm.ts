@@ -24,6 +24,8 @@ export interface NicSpec {
 export interface VmSpec extends Omit<VmConfig, 'disks' | 'nics'> {
   disks?: readonly DiskSpec[];
   nics?: readonly NicSpec[];
+  /** It comes from another host: its disks are only looked at until `takeDisks`. */
+  incoming?: boolean;
 }
 
 export interface Ended {
@@ -45,6 +47,8 @@ export class Vm extends EventEmitter {
   /** Capacity of each disk, in 512-byte sectors; after `start`. */
   diskSectors: number[] = [];
   private over = false;
+  /** Why it stands still; empty while it runs. */
+  pauses: readonly PauseReason[] = [];
   private nextSave = 1;
   private readonly saves = new Map<number, (state: SavedVm) => void>();
   private readonly rounds = new Map<number, () => void>();
@@ -60,7 +64,7 @@ export class Vm extends EventEmitter {
 
   constructor(readonly spec: VmSpec) {
     super();
-    this.disks = (spec.disks ?? []).map((disk) => new DiskHost(disk.image));
+    this.disks = (spec.disks ?? []).map((disk) => new DiskHost(disk.image, spec.incoming));
     this.ended = new Promise((resolve, reject) => {
       this.settle = { resolve, reject };
     });
@@ -116,7 +120,12 @@ export class Vm extends EventEmitter {
     });
   }
 
-  /** For a VM made with `waitForState`, once its RAM is filled: takes the state over and runs. @throws Error naming what does not fit */
+  /** The disks are this host's now. @throws DiskError */
+  async takeDisks(): Promise<void> {
+    await Promise.all(this.disks.map((disk) => disk.openForWriting()));
+  }
+
+  /** For a VM made with `waitForState`, once its RAM is filled: takes the state over; `resume('restore')` lets it run. @throws Error naming what does not fit */
   restore(state: SavedVm): Promise<void> {
     return new Promise((resolve, reject) => {
       this.onRestored = (error) => (error === undefined ? resolve() : reject(new Error(error)));
@@ -195,6 +204,7 @@ export class Vm extends EventEmitter {
       case 'created':
         return this.created();
       case 'paused':
+        this.pauses = message.reasons;
         return void this.emit('paused', message.reasons, message.held);
       case 'saved':
         this.saves.get(message.id)?.(message.state);

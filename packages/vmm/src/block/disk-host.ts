@@ -12,7 +12,7 @@ export interface ImageSpec {
   store?: string;
   /** The VM's lease as shared memory: writes are refused once it has run out (storage's Deadline). */
   lease?: SharedArrayBuffer;
-  /** Told from its first bytes where it is not given. */
+  /** qcow2 for a name that ends so, else raw. */
   format?: 'raw' | 'qcow2';
   readOnly: boolean;
   /** Shown to the guest; made from the location otherwise. */
@@ -22,12 +22,13 @@ export interface ImageSpec {
 /** From the disk's thread. */
 export type DiskMessage =
   | { type: 'ready'; shape: DiskShape }
+  | { type: 'opened' }
   | { type: 'failed'; code: string; message: string }
   | { type: 'held'; why: string | null }
   | { type: 'settled'; mark: DiskMark; error?: string }
   | { type: 'closed'; error?: string };
 /** To it; each is followed by a wake. */
-export type DiskOrder = { type: 'close' } | { type: 'abandon' } | { type: 'settle' };
+export type DiskOrder = { type: 'close' } | { type: 'abandon' } | { type: 'settle' } | { type: 'open' };
 
 /** By which a disk is known again: anything that writes to it changes one of these. */
 export interface DiskMark {
@@ -54,14 +55,20 @@ export class DiskHost extends EventEmitter {
   private readonly opened: Promise<DiskShape>;
   private readonly ended: Promise<void>;
 
-  constructor(readonly spec: ImageSpec) {
+  /** @param later the image is only looked at, until `openForWriting`: it is still another host's. */
+  constructor(readonly spec: ImageSpec, later = false) {
     super();
-    this.worker = new Worker(path.join(__dirname, 'disk-worker.js'), { workerData: { spec, channel: this.channel } });
+    this.worker = new Worker(path.join(__dirname, 'disk-worker.js'), { workerData: { spec, later, channel: this.channel } });
     let closeError: string | undefined;
     this.opened = new Promise((resolve, reject) => {
       this.worker.on('message', (message: DiskMessage) => {
         if (message.type === 'ready') resolve(message.shape);
-        else if (message.type === 'failed') reject(new DiskError(message.code, message.message));
+        else if (message.type === 'opened') this.emit('opened', undefined);
+        else if (message.type === 'failed') {
+          const error = new DiskError(message.code, message.message);
+          reject(error);
+          this.emit('opened', error);
+        }
         else if (message.type === 'held') this.emit('held', message.why);
         else if (message.type === 'settled') this.emit('settled', message);
         else closeError = message.error;
@@ -78,6 +85,14 @@ export class DiskHost extends EventEmitter {
   /** @throws DiskError */
   open(): Promise<DiskShape> {
     return this.opened;
+  }
+
+  /** Opens an image that was made with `later`, anew: nothing that was read of it before counts. @throws DiskError */
+  openForWriting(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.once('opened', (error?: DiskError) => (error ? reject(error) : resolve()));
+      this.order({ type: 'open' });
+    });
   }
 
   /** Requests held for want of the datastore are given up: whoever has the saved machine does them. */

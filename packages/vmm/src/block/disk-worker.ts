@@ -12,20 +12,29 @@ import { BlockServer } from './server';
 const IDLE_MS = 1000;
 
 const port = parentPort!;
-const { spec, channel } = workerData as { spec: ImageSpec; channel: SharedArrayBuffer };
+const { spec, later, channel } = workerData as { spec: ImageSpec; later: boolean; channel: SharedArrayBuffer };
 const post = (message: DiskMessage): void => port.postMessage(message);
 
 async function main(): Promise<void> {
-  const image = await openImage(spec);
   let closing = false;
+  let order: 'open' | undefined;
+  port.on('message', (message: DiskOrder) => {
+    if (message.type === 'open') order = 'open';
+    if (message.type === 'close') closing = true;
+  });
+  if (later) {
+    await lookOnly();
+    while (!order && !closing) await pause(1);
+    if (closing) return;
+  }
+  const image = await openImage(spec);
   let server: BlockServer | undefined;
   let timers = 0;
   port.on('message', (order: DiskOrder) => {
-    if (order.type === 'close') closing = true;
-    else if (order.type === 'settle') void settle();
-    else server?.abandonHeld();
+    if (order.type === 'settle') void settle();
+    else if (order.type === 'abandon') server?.abandonHeld();
   });
-  post({ type: 'ready', shape: image.shape });
+  post(later ? { type: 'opened' } : { type: 'ready', shape: image.shape });
   const settle = async (): Promise<void> => {
     try {
       await image.flush();
@@ -57,6 +66,13 @@ async function main(): Promise<void> {
   }
   server?.serve();
   while (server && server.active > 0) await pause(5);
+  await image.close();
+}
+
+/** What the disk looks like, while it is another host's to write. */
+async function lookOnly(): Promise<void> {
+  const image = await openImage({ ...spec, readOnly: true, lease: undefined });
+  post({ type: 'ready', shape: { ...image.shape, readOnly: spec.readOnly } });
   await image.close();
 }
 
