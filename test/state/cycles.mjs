@@ -11,6 +11,15 @@ import { checkFileSystem, debianFiles, freePort, Scratch, ssh, startGodwit, unti
 const here = path.dirname(fileURLToPath(import.meta.url));
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
+/** Rejects when `promise` takes longer than that. */
+function within(ms, promise, what) {
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(what)), ms);
+  });
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}
+
 function seeded(seed) {
   let state = seed | 1;
   return (below) => {
@@ -44,7 +53,7 @@ export async function suspendCycles({ cycles, seed = 1, adapter = 'virtio', nic 
       await pause(200 + random(1800));
       const began = performance.now();
       vm.child.kill('SIGTERM');
-      const code = await vm.ended;
+      const code = await within(60_000, vm.ended, `cycle ${cycle}: suspending does not end`);
       suspendMs.push(performance.now() - began);
       if (code !== 0 || !vm.stderr.includes('suspended to')) throw new Error(`cycle ${cycle}: suspending ended with ${code}: ${vm.stderr}`);
       vm = startGodwit(['--resume-from', state, '--suspend-to', state]);
@@ -55,7 +64,7 @@ export async function suspendCycles({ cycles, seed = 1, adapter = 'virtio', nic 
     const proof = said.split('\n').filter((line) => line.startsWith('proof: '));
     const clockOffMs = Date.now() - Number(BigInt(/host (\d+)/.exec(said)?.[1] ?? '0') / 1_000_000n);
     await ssh(files, sshPort, 'poweroff').catch(() => {});
-    const code = await vm.ended;
+    const code = await within(90_000, vm.ended, 'powering off does not end');
     if (code !== 0) throw new Error(`powering off ended with ${code}: ${vm.stderr}`);
     return { proof, fsck: await checkFileSystem(disk), cycles, suspendMs, clockOffMs };
   } catch (error) {

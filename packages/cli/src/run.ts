@@ -74,7 +74,7 @@ async function runVm(vm: Vm, { stats, suspendTo, origin }: RunOptions, resumed: 
 }
 
 async function suspend(vm: Vm, file: string, origin: RunOrigin): Promise<void> {
-  const { fileBytes } = await saveVm(vm, file, origin);
+  const { fileBytes } = await saveVm(vm, file, JSON.parse(JSON.stringify(origin)) as RunOrigin);
   process.stderr.write(`godwit: suspended to ${file} (${Math.ceil(fileBytes / 2 ** 20)} MiB); go on with --resume-from ${file}\n`);
   vm.stop();
 }

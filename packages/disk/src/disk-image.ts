@@ -115,7 +115,10 @@ export abstract class DiskImage {
     this.checkWrite(0, 0);
     if (bytes === this.bytes) return;
     if (bytes < this.bytes || bytes % SECTOR_BYTES !== 0) {
-      throw new ImageRequestError('EINVAL', `${this.name}: cannot change from ${this.bytes} to ${bytes} bytes: disks only grow, by whole sectors`);
+      throw new ImageRequestError(
+        'EINVAL',
+        `${this.name}: cannot change from ${this.bytes} to ${bytes} bytes: disks only grow, by whole sectors`,
+      );
     }
     await this.grow(bytes);
   }

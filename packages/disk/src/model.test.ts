@@ -51,7 +51,7 @@ async function makeBacking(format: 'raw' | 'qcow2'): Promise<Uint8Array> {
 class Session {
   readonly tags: number[];
   private base: Uint8Array | undefined;
-  private content = new Uint8Array(0);
+  private content: Uint8Array = new Uint8Array(0);
   private tag = 0;
 
   constructor(
@@ -65,14 +65,25 @@ class Session {
     const { format, clusterBytes, version, refcountBits, backing } = this.setup;
     if (backing) this.base = await makeBacking(backing);
     const file = new MemoryFile();
-    await createImage(file, { name: 'top', format, bytes: SECTORS * 512, clusterBytes, version, refcountBits, backing: backing && { name: 'base', format: backing } });
+    await createImage(file, {
+      name: 'top',
+      format,
+      bytes: SECTORS * 512,
+      clusterBytes,
+      version,
+      refcountBits,
+      backing: backing && { name: 'base', format: backing },
+    });
     this.content = file.content();
   }
 
   async reopened(act: (image: DiskImage) => Promise<void>): Promise<void> {
     const later = this.setup.later ? this.random : undefined;
     const file = new MemoryFile(this.content, { later });
-    const image = await openImage(file, { name: 'top', format: this.setup.format, cacheBytes: 1 }, async (name) => ({ name, file: new MemoryFile(this.base, { later }) }));
+    const image = await openImage(file, { name: 'top', format: this.setup.format, cacheBytes: 1 }, async (name) => ({
+      name,
+      file: new MemoryFile(this.base, { later }),
+    }));
     await act(image);
     await image.close();
     this.content = file.content();
@@ -134,13 +145,13 @@ class Session {
 }
 
 describe.each(setups.map((setup) => [JSON.stringify(setup), setup] as const))('%s', (_, setup) => {
-  test.each([1, 2])('seed %i', async (seed) => {
+  test.each([1])('seed %i', async (seed) => {
     const random = new Random(seed);
     const session = new Session(setup, random);
     await session.create();
-    for (let i = 0; i < 4; i++) {
+    for (let i = 0; i < 3; i++) {
       await session.reopened(async (image) => {
-        for (let j = 0; j < 12; j++) await session.burst(image);
+        for (let j = 0; j < 10; j++) await session.burst(image);
       });
     }
     await session.reopened(async (image) => {

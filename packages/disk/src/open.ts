@@ -52,7 +52,12 @@ async function openChained(
   if (header.dirty && !readOnly) header = await repairDirty(file, header);
   const backing = header.backing && (await openBehind(header.backing, options, openBacking, chain));
   try {
-    return await Qcow2Image.open(file, header, { readOnly, backing, inflateRaw: options.inflateRaw, cacheBytes: options.cacheBytes ?? TABLE_CACHE_BYTES });
+    return await Qcow2Image.open(file, header, {
+      readOnly,
+      backing,
+      inflateRaw: options.inflateRaw,
+      cacheBytes: options.cacheBytes ?? TABLE_CACHE_BYTES,
+    });
   } catch (error) {
     await backing?.close().catch(() => undefined);
     throw error;
@@ -73,10 +78,12 @@ async function openBehind(
     throw new ImageFormatError(`${over} lies over ${name} and ${what}: set raw or qcow2 with qemu-img rebase -u -b ${name} -F FORMAT`);
   }
   if (!openBacking) throw new ImageFormatError(`${over} lies over ${name}, and there is no way to open that here`);
-  if (chain.length >= MAX_CHAIN_IMAGES) throw new ImageFormatError(`${chain[0]} lies over more than ${MAX_CHAIN_IMAGES - 1} images: join some with qemu-img convert`);
+  if (chain.length >= MAX_CHAIN_IMAGES)
+    throw new ImageFormatError(`${chain[0]} lies over more than ${MAX_CHAIN_IMAGES - 1} images: join some with qemu-img convert`);
   const found = await openBacking(name, over);
   try {
-    if (chain.includes(found.name)) throw new ImageFormatError(`${over} lies over ${found.name}, which lies over ${over}: restore one of them`);
+    if (chain.includes(found.name))
+      throw new ImageFormatError(`${over} lies over ${found.name}, which lies over ${over}: restore one of them`);
     return await openChained(found.file, { ...options, name: found.name, format, readOnly: true }, openBacking, [...chain, found.name]);
   } catch (error) {
     await found.file.close().catch(() => undefined);
@@ -87,7 +94,10 @@ async function openBehind(
 /** Refcounts that a crash left behind must be right before anything is allocated by them. */
 async function repairDirty(file: ImageFile, header: Qcow2Header): Promise<Qcow2Header> {
   const report = await checkQcow2(file, header, true);
-  if (!report.repaired) throw new ImageFormatError(`${file.name} is damaged (${report.messages[0]}): restore it, or copy what can be read with qemu-img convert`);
+  if (!report.repaired)
+    throw new ImageFormatError(
+      `${file.name} is damaged (${report.messages[0]}): restore it, or copy what can be read with qemu-img convert`,
+    );
   return readHeader(file);
 }
 
@@ -133,14 +143,25 @@ export async function createImage(port: FilePort, options: CreateImageOptions): 
 }
 
 /** Looks for damage, with no image open on the file; mends what can be mended if asked. @throws ImageFormatError where nothing can be said */
-export async function checkImage(port: FilePort, options: { readonly name: string; readonly format: ImageFormat; readonly repair?: boolean }): Promise<CheckReport> {
+export async function checkImage(
+  port: FilePort,
+  options: { readonly name: string; readonly format: ImageFormat; readonly repair?: boolean },
+): Promise<CheckReport> {
   const file = await ImageFile.open(port, options.name);
   if (options.format === 'raw') return SOUND_RAW;
   return checkQcow2(file, await readHeader(file), options.repair ?? false);
 }
 
 const SOUND_RAW: CheckReport = {
-  format: 'raw', mappedClusters: 0, leaks: 0, corruptions: 0, beyondRepair: 0, dirty: false, markedCorrupt: false, repaired: false, messages: [],
+  format: 'raw',
+  mappedClusters: 0,
+  leaks: 0,
+  corruptions: 0,
+  beyondRepair: 0,
+  dirty: false,
+  markedCorrupt: false,
+  repaired: false,
+  messages: [],
 };
 
 export type ImageInfo =

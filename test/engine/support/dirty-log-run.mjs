@@ -57,6 +57,8 @@ const engine = new Engine(
     features: [...hostFeatures(hostCpuidQuery(native))],
     mode: order.mode,
     trace: [],
+    disks: [],
+    nics: [],
     processStartMs: performance.timeOrigin,
   },
   {

@@ -35,7 +35,9 @@ export interface CheckReport {
 
 export async function checkQcow2(file: ImageFile, header: Qcow2Header, repair: boolean): Promise<CheckReport> {
   if (header.snapshots > 0 || header.hasBitmaps) {
-    throw new ImageFormatError(`${file.name} holds internal snapshots or bitmaps, which are not looked at here: check it with qemu-img check`);
+    throw new ImageFormatError(
+      `${file.name} holds internal snapshots or bitmaps, which are not looked at here: check it with qemu-img check`,
+    );
   }
   const scan = await Scan.run(file, header);
   const found = await compareCounts(scan);
@@ -71,23 +73,28 @@ async function compareCounts(scan: Scan): Promise<{ leaks: number; corruptions: 
   const blocks = await refcountBlocks(scan);
   const expected = scan.users.slice();
   let corruptions = 0;
-  const use = (offset: number): void => {
-    if (scan.inFile(offset)) expected[offset / header.clusterBytes]++;
+  const seen = new Set<number>();
+  const use = (offset: number): boolean => {
+    const sound = scan.inFile(offset) && !seen.has(offset);
+    if (sound) expected[offset / header.clusterBytes]++;
     else {
       corruptions++;
-      scan.note('the refcount table, or one of its blocks, lies outside the file');
+      scan.note('the refcount table, or one of its blocks, lies outside the file or on top of another');
     }
+    seen.add(offset);
+    return sound;
   };
   for (let i = 0; i < header.refcountTableClusters; i++) use(header.refcountTableOffset + i * header.clusterBytes);
-  for (const offset of blocks.values()) use(offset);
+  for (const [index, offset] of blocks) if (!use(offset)) blocks.delete(index);
   let leaks = 0;
   const bytes = new Uint8Array(header.clusterBytes);
-  const highest = Math.max(Math.ceil(scan.clusters / perBlock), ...[...blocks.keys()].slice(-1).map((last) => last + 1));
-  for (let index = 0; index < highest; index++) {
+  // All that the file has clusters for, and what is counted behind its end.
+  const indexes = new Set(blocks.keys());
+  for (let index = 0; index * perBlock < scan.clusters; index++) indexes.add(index);
+  for (const index of indexes) {
     const offset = blocks.get(index);
-    if (offset === undefined && index * perBlock >= scan.clusters) continue;
     bytes.fill(0);
-    if (offset !== undefined && scan.inFile(offset)) await file.read([bytes], offset);
+    if (offset !== undefined) await file.read([bytes], offset);
     const view = viewOf(bytes);
     for (let slot = 0; slot < perBlock; slot++) {
       const cluster = index * perBlock + slot;
@@ -99,7 +106,8 @@ async function compareCounts(scan: Scan): Promise<{ leaks: number; corruptions: 
       scan.note(`cluster ${cluster} has ${users} users and counts ${count}`);
     }
   }
-  for (const users of scan.users) if (users > maxCount(header.refcountBits)) scan.damage(`a cluster has ${users} users, more than can be counted`);
+  for (const users of scan.users)
+    if (users > maxCount(header.refcountBits)) scan.damage(`a cluster has ${users} users, more than can be counted`);
   return { leaks, corruptions };
 }
 

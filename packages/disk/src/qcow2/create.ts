@@ -26,9 +26,11 @@ export async function createQcow2(file: ImageFile, options: CreateQcow2): Promis
   if (!Number.isInteger(clusterBits) || clusterBits < MIN_CLUSTER_BITS || clusterBits > MAX_CLUSTER_BITS) {
     invalid(`clusters are a power of two from 512 bytes to 2 MiB, not ${clusterBytes}`);
   }
-  if (![1, 2, 4, 8, 16, 32, 64].includes(refcountBits) || (options.version === 2 && refcountBits !== 16)) invalid(`refcounts of ${refcountBits} bits`);
+  if (![1, 2, 4, 8, 16, 32, 64].includes(refcountBits) || (options.version === 2 && refcountBits !== 16))
+    invalid(`refcounts of ${refcountBits} bits`);
   const l1Clusters = Math.max(1, Math.ceil((l1EntriesFor(options.bytes, clusterBytes) * 8) / clusterBytes));
-  if (l1EntriesFor(options.bytes, clusterBytes) * 8 > MAX_L1_BYTES) invalid(`${options.bytes} bytes are too many for clusters of ${clusterBytes} bytes`);
+  if (l1EntriesFor(options.bytes, clusterBytes) * 8 > MAX_L1_BYTES)
+    invalid(`${options.bytes} bytes are too many for clusters of ${clusterBytes} bytes`);
 
   const perBlock = (clusterBytes * 8) / refcountBits;
   // Large enough for a disk that is written in full, with its tables; where that is too much, it grows later.
@@ -76,7 +78,8 @@ function header(options: CreateQcow2, place: { tableClusters: number; l1Offset: 
   const format = new TextEncoder().encode(backing.format);
   const name = new TextEncoder().encode(backing.name);
   const nameAt = at + 8 + Math.ceil(format.length / 8) * 8 + 8;
-  if (name.length === 0 || name.length > MAX_BACKING_NAME_BYTES || nameAt + name.length > clusterBytes) invalid("the backing file's name is too long");
+  if (name.length === 0 || name.length > MAX_BACKING_NAME_BYTES || nameAt + name.length > clusterBytes)
+    invalid("the backing file's name is too long");
   view.setUint32(at, Extension.backingFormat);
   view.setUint32(at + 4, format.length);
   bytes.set(format, at + 8);

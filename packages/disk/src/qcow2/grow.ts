@@ -25,7 +25,9 @@ export async function growL1(parts: WriterParts, entries: number, flush: () => P
     await writeL1Place(file, offset, entries);
   } catch (error) {
     // Either place may count after this.
-    file.stop(new ImageRequestError('EIO', `${file.name}: its header could not be changed, so nothing more is written; start the VM again`));
+    file.stop(
+      new ImageRequestError('EIO', `${file.name}: its header could not be changed, so nothing more is written; start the VM again`),
+    );
     throw error;
   }
   mapping.replaceL1(table.subarray(0, entries * 8), offset);

@@ -98,8 +98,10 @@ export function parseHeader(bytes: Uint8Array, file: string): Qcow2Header {
   const v3 = version === 3;
   if (v3 && bytes.length < V3_HEADER_BYTES) damaged(file, 'its header is cut off');
   const headerLength = v3 ? view.getUint32(At.headerLength) : V2_HEADER_BYTES;
-  if (headerLength < (v3 ? V3_HEADER_BYTES : 0) || headerLength > bytes.length || headerLength % 8 !== 0) damaged(file, `a header of ${headerLength} bytes`);
-  if (view.getUint32(At.encryption) !== 0) throw new ImageFormatError(`${file} is encrypted, which is not supported: decrypt it with qemu-img convert`);
+  if (headerLength < (v3 ? V3_HEADER_BYTES : 0) || headerLength > bytes.length || headerLength % 8 !== 0)
+    damaged(file, `a header of ${headerLength} bytes`);
+  if (view.getUint32(At.encryption) !== 0)
+    throw new ImageFormatError(`${file} is encrypted, which is not supported: decrypt it with qemu-img convert`);
 
   const extensions = parseExtensions(bytes, headerLength, file);
   const incompatible = v3 ? checkFeatures(view, extensions, file) : 0;
@@ -198,7 +200,9 @@ function backingOf(bytes: Uint8Array, view: DataView, extensions: Map<number, Ui
 
 function printable(bytes: Uint8Array): string {
   const end = bytes.indexOf(0);
-  return Array.from(bytes.subarray(0, end < 0 ? undefined : end), (byte) => (byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : '?')).join('');
+  return Array.from(bytes.subarray(0, end < 0 ? undefined : end), (byte) =>
+    byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : '?',
+  ).join('');
 }
 
 function damaged(file: string, what: string): never {

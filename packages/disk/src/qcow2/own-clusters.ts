@@ -44,6 +44,8 @@ export class OwnClusters {
   }
 
   damaged(what: string): ImageFormatError {
-    return new ImageFormatError(`${this.file} is damaged (${what}): it can be read, but not written; see what a check finds, or restore it`);
+    return new ImageFormatError(
+      `${this.file} is damaged (${what}): it can be read, but not written; see what a check finds, or restore it`,
+    );
   }
 }

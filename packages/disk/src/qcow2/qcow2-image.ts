@@ -56,9 +56,12 @@ export class Qcow2Image extends DiskImage {
   private async prepareToWrite(commit: () => Step<void>, cacheBytes: number): Promise<void> {
     const { file, header, mapping, reader } = this;
     if (header.snapshots > 0) {
-      throw new ImageFormatError(`${file.name} holds internal snapshots: it can be read, but not written; remove them with qemu-img snapshot -d`);
+      throw new ImageFormatError(
+        `${file.name} holds internal snapshots: it can be read, but not written; remove them with qemu-img snapshot -d`,
+      );
     }
-    if (header.corrupt) throw new ImageFormatError(`${file.name} is marked as corrupt: it can be read, but not written, until a check has repaired it`);
+    if (header.corrupt)
+      throw new ImageFormatError(`${file.name} is marked as corrupt: it can be read, but not written, until a check has repaired it`);
     const own = new OwnClusters(header.clusterBytes, file.end, file.name);
     const refcounts = await Refcounts.open(file, header, own, commit, cacheBytes);
     mapping.claim(own);
@@ -124,11 +127,17 @@ export class Qcow2Image extends DiskImage {
     const { clusterBytes } = header;
     const entries = l1EntriesFor(bytes, clusterBytes);
     if (entries * 8 > MAX_L1_BYTES || bytes > MAX_DISK_BYTES) {
-      throw new ImageRequestError('EFBIG', `${file.name}: ${bytes} bytes are too many for clusters of ${clusterBytes} bytes: copy it with larger clusters`);
+      throw new ImageRequestError(
+        'EFBIG',
+        `${file.name}: ${bytes} bytes are too many for clusters of ${clusterBytes} bytes: copy it with larger clusters`,
+      );
     }
     const hidden = reader.backs(this.bytes);
     if (hidden && header.version === 2) {
-      throw new ImageRequestError('EINVAL', `${file.name} is qcow2 version 2, which cannot hide what the larger image behind it holds: copy it first`);
+      throw new ImageRequestError(
+        'EINVAL',
+        `${file.name} is qcow2 version 2, which cannot hide what the larger image behind it holds: copy it first`,
+      );
     }
     await this.settle();
     if (entries * 8 > mapping.l1.length) await growL1(this.parts!, entries, () => this.settle());
@@ -170,7 +179,10 @@ export class Qcow2Image extends DiskImage {
   private fullClusters(offset: number, length: number): { first: number; end: number } {
     const { clusterBytes } = this.header;
     const end = offset + length;
-    return { first: Math.ceil(offset / clusterBytes), end: end === this.bytes ? Math.ceil(end / clusterBytes) : Math.floor(end / clusterBytes) };
+    return {
+      first: Math.ceil(offset / clusterBytes),
+      end: end === this.bytes ? Math.ceil(end / clusterBytes) : Math.floor(end / clusterBytes),
+    };
   }
 
   /** By data, where it is not zero already. */

@@ -29,7 +29,8 @@ export class Scan {
     readonly header: Qcow2Header,
   ) {
     this.clusters = Math.ceil(file.end / header.clusterBytes);
-    if (this.clusters > MAX_CHECKED_CLUSTERS) throw new ImageFormatError(`${file.name} is too large to be checked: ${this.clusters} clusters`);
+    if (this.clusters > MAX_CHECKED_CLUSTERS)
+      throw new ImageFormatError(`${file.name} is too large to be checked: ${this.clusters} clusters`);
     this.users = new Uint16Array(this.clusters);
     this.l1 = new Uint8Array(header.l1Entries * 8);
   }
@@ -100,12 +101,15 @@ export class Scan {
       const kind = kindOf(hi, lo);
       if (kind === 'unallocated') continue;
       this.mapped++;
-      if (kind === 'zero' && header.version === 2) this.damage(`a zero cluster in the L2 table at ${offset}, which version 2 does not have`);
+      if (kind === 'zero' && header.version === 2)
+        this.damage(`a zero cluster in the L2 table at ${offset}, which version 2 does not have`);
       const host = kind === 'compressed' ? 0 : hostOffset(hi, lo);
       const range = hostClusters(hi, lo, header.clusterBits);
       if (!range) continue;
       if (host % header.clusterBytes !== 0 || range.first >= this.clusters) {
-        this.damage(`an entry in the L2 table at ${offset} points to ${host || range.first * header.clusterBytes}, which is no cluster of the file`);
+        this.damage(
+          `an entry in the L2 table at ${offset} points to ${host || range.first * header.clusterBytes}, which is no cluster of the file`,
+        );
         continue;
       }
       // A compressed cluster's last sectors may be counted past the end of the file.
@@ -114,7 +118,7 @@ export class Scan {
   }
 }
 
-/** Offsets of the refcount blocks, by their place in the table; those out of place are damage. */
+/** Offsets of the refcount blocks, by their place in the table, whatever they are. */
 export async function refcountBlocks(scan: Scan): Promise<Map<number, number>> {
   const { file, header } = scan;
   const table = new Uint8Array(header.refcountTableClusters * header.clusterBytes);
@@ -123,9 +127,7 @@ export async function refcountBlocks(scan: Scan): Promise<Map<number, number>> {
   const blocks = new Map<number, number>();
   for (let i = 0; i < table.length / 8; i++) {
     const offset = readU64(view, i * 8);
-    if (offset === 0) continue;
-    if (scan.inFile(offset)) blocks.set(i, offset);
-    else blocks.set(i, Number.NaN);
+    if (offset !== 0) blocks.set(i, offset);
   }
   return blocks;
 }

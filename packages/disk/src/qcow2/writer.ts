@@ -144,9 +144,10 @@ export class Writer {
   private *copyOld(table: Table, at: number, length: number, blank: boolean): Step<Uint8Array[]> {
     if (length === 0) return [];
     const { mapping, reader } = this.parts;
+    const zero = reader.isZero(mapping.run(table, at, length), at);
+    if (zero && blank) return [];
     const bytes = new Uint8Array(length);
-    if (reader.isZero(mapping.run(table, at, length), at)) return blank ? [] : [bytes];
-    yield* reader.read(at, [bytes], length);
+    if (!zero) yield* reader.read(at, [bytes], length);
     return [bytes];
   }
 

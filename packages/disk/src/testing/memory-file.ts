@@ -161,7 +161,8 @@ export class MemoryFile implements FilePort {
 
   private check(operation: Operation, offset: number): void {
     if (this.closed) throw Object.assign(new Error('closed'), { code: 'EBADF' });
-    const code = this.options.fail?.(operation, ++this.counts[operation], offset);
+    const count = ++this.counts[operation];
+    const code = this.options.fail?.(operation, count, offset);
     if (code) throw Object.assign(new Error(`${operation} failed on purpose`), { code });
   }
 }

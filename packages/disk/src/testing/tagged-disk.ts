@@ -5,7 +5,8 @@
  */
 const SECTOR = 512;
 
-export const tagged = (tag: number, sectors: number): Uint8Array => new Uint8Array(new Uint32Array((sectors * SECTOR) / 4).fill(tag).buffer);
+export const tagged = (tag: number, sectors: number): Uint8Array =>
+  new Uint8Array(new Uint32Array((sectors * SECTOR) / 4).fill(tag).buffer);
 
 /** The tag of each sector; -1: torn. */
 export function tagsOf(bytes: Uint8Array): number[] {

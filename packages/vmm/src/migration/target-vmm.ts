@@ -1,0 +1,68 @@
+import type { HostFacts, Offer, TargetVmmPort } from '@godwit/migration';
+import { Vm, type VmSpec } from '../vm';
+import { decodeState } from './state-bytes';
+
+/** How often a network is told where the VM is now: switches and neighbours may miss the first. */
+const ANNOUNCE_AT_MS = [0, 50, 150, 300, 600, 1000];
+
+export interface TargetPorts {
+  facts(): HostFacts;
+  /** The VM as this host would make it for that offer. @throws Error in one line when it cannot. */
+  specFor(offer: Offer): VmSpec;
+  /** The VM is there and runs, or will: for the console and whoever else cares. */
+  onVm(vm: Vm): void;
+}
+
+/** A VM that is on its way to this process. */
+export class TargetVmm implements TargetVmmPort {
+  private vm: Vm | undefined;
+  private readonly timers: NodeJS.Timeout[] = [];
+  private tookDisks = false;
+
+  constructor(private readonly ports: TargetPorts) {}
+
+  facts(): HostFacts {
+    return this.ports.facts();
+  }
+
+  async reserve(offer: Offer): Promise<{ ram: Uint8Array }> {
+    const vm = new Vm({ ...this.ports.specFor(offer), waitForState: true, incoming: true });
+    this.vm = vm;
+    await vm.start();
+    const ram = vm.ram();
+    if (ram.length !== offer.vm.memoryBytes) throw new Error(`the VM has ${offer.vm.memoryBytes} bytes of memory, here it would get ${ram.length}`);
+    this.ports.onVm(vm);
+    return { ram };
+  }
+
+  async restore(state: Uint8Array): Promise<void> {
+    await this.reserved().restore(decodeState(state));
+  }
+
+  async start({ userPaused }: { userPaused: boolean }): Promise<void> {
+    const vm = this.reserved();
+    if (!this.tookDisks) await vm.takeDisks();
+    this.tookDisks = true;
+    if (userPaused) vm.pause('operator');
+    vm.resume('restore');
+  }
+
+  async announce(): Promise<void> {
+    const vm = this.reserved();
+    for (const ms of ANNOUNCE_AT_MS) this.timers.push(setTimeout(() => vm.announce(), ms).unref());
+  }
+
+  async discard(): Promise<void> {
+    for (const timer of this.timers) clearTimeout(timer);
+    const { vm } = this;
+    this.vm = undefined;
+    if (!vm) return;
+    vm.stop();
+    await vm.ended.catch(() => {});
+  }
+
+  private reserved(): Vm {
+    if (!this.vm) throw new Error('no VM is reserved here');
+    return this.vm;
+  }
+}
