@@ -1,5 +1,5 @@
 /** Proves what every format keeps to: when a request is done on return, what it costs in syncs, and how it fails. */
-import { createImage, imageInfo, openImage, type DiskImage, type ImageFormat } from './index';
+import { checkImage, createImage, imageInfo, openImage, type DiskImage, type ImageFormat } from './index';
 import { MemoryFile, type MemoryFileOptions } from './testing/memory-file';
 import { Random } from './testing/random';
 import { tagged, tagsOf } from './testing/tagged-disk';
@@ -130,4 +130,28 @@ test('a removed cluster is used again, its space given back, only when its remov
   await image.write(2 << 20, [tagged(3, 1024)]);
   expect(await file.size()).toBe(grown);
   await image.close();
+});
+
+test('a cluster that a slow write may still reach is not given to another', async () => {
+  let release = (): void => {};
+  let holding = false;
+  const held = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const hold = (): Promise<void> | undefined => (holding ? held : undefined);
+  const { file, image } = await make('qcow2', { later: new Random(4), noDiscard: true, hold });
+  await image.write(0, [tagged(1, 128)]);
+  await image.flush();
+  holding = true;
+  const slow = image.write(0, [tagged(2, 128)]);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  holding = false;
+  await image.discard(0, 128 * 512);
+  for (let i = 0; i < 3; i++) await image.flush();
+  await image.write(1 << 20, [tagged(3, 128)]);
+  release();
+  await slow;
+  expect([await tagAt(image, 0), await tagAt(image, (1 << 20) / 512)]).toEqual([0, 3]);
+  await image.close();
+  expect(await checkImage(new MemoryFile(file.content()), { name, format: 'qcow2' })).toMatchObject({ leaks: 0, corruptions: 0 });
 });

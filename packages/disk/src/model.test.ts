@@ -79,7 +79,8 @@ class Session {
 
   async reopened(act: (image: DiskImage) => Promise<void>): Promise<void> {
     const later = this.setup.later ? this.random : undefined;
-    const file = new MemoryFile(this.content, { later });
+    // What storage cannot give back is reused with its old content.
+    const file = new MemoryFile(this.content, { later, noDiscard: this.random.chance(0.5) });
     const image = await openImage(file, { name: 'top', format: this.setup.format, cacheBytes: 1 }, async (name) => ({
       name,
       file: new MemoryFile(this.base, { later }),

@@ -41,7 +41,12 @@ async function scribble(image: DiskImage, mirror: Uint8Array, random: Random, ti
 
 async function content(image: DiskImage): Promise<Uint8Array> {
   const bytes = new Uint8Array(image.bytes);
-  await image.read(0, [bytes]);
+  // Both ways to read into several parts.
+  const middle = 4096 * 77;
+  await image.read(0, [bytes.subarray(0, 512), bytes.subarray(512, middle)]);
+  image.immediate = false;
+  await image.read(middle, [bytes.subarray(middle, -512), bytes.subarray(-512)]);
+  image.immediate = true;
   return bytes;
 }
 

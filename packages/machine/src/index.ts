@@ -7,6 +7,7 @@ export * from './bus/port-bus';
 export * from './bus/mmio-bus';
 export * from './devices/pci-host';
 export * from './devices/pci-function';
+export * from './devices/ide';
 export * from './devices/pcnet';
 export * from './devices/virtio';
 export * from './devices/msix';

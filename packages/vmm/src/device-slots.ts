@@ -1,4 +1,4 @@
-import { type Machine, type NetOffloads, Pcnet, slotOf, VirtioBlk, VirtioNet } from '@godwit/machine';
+import { IdeController, type Machine, type NetOffloads, Pcnet, slotOf, VirtioBlk, VirtioNet } from '@godwit/machine';
 import { announceFrames, bellRinger, RingPort, setTapOffloads } from '@godwit/network';
 import { BlockClient } from './block/client';
 import type { DiskConfig, NicConfig } from './config';
@@ -79,7 +79,19 @@ export class DeviceSlots {
     this.machine.plug(device);
   }
 
-  private addIde(_disks: readonly DiskConfig[], _clients: readonly BlockClient[]): void {}
+  private addIde(disks: readonly DiskConfig[], clients: readonly BlockClient[]): void {
+    if (disks.length === 0) return;
+    if (disks.length > IDE_DRIVES) throw new Error(`a VM has room for ${IDE_DRIVES} IDE drives`);
+    const drive = (at: number) => {
+      const disk = disks[at];
+      if (!disk) return undefined;
+      return disk.adapter === 'cdrom' ? { kind: 'cdrom' as const, port: clients[at] } : { kind: 'disk' as const, port: clients[at] };
+    };
+    const [irq14, irq15] = [this.machine.irqLine(14), this.machine.irqLine(15)];
+    const ide = new IdeController({ bus: this.memory, irq14, irq15, drives: [[drive(0), drive(1)], [drive(2), drive(3)]] });
+    this.machine.pci.add(ide.function);
+    this.machine.plug(ide);
+  }
 
   private addNic(nic: NicConfig, index: number): void {
     const port = new RingPort({ mac: nic.mac, offloads: nic.offloads, tx: nic.toNetwork, rx: nic.fromNetwork, ringBell: bellRinger(nic.bell) });

@@ -29,6 +29,12 @@ export class Table {
   }
 }
 
+/** A table on its way in, held for those who wait until each has gone on: it must not be evicted before. */
+interface Loading {
+  readonly table: Promise<Table>;
+  waiters: number;
+}
+
 /** A changed stretch as it was at one moment, to be written at `offset`. */
 export interface TableChange {
   readonly table: Table;
@@ -38,7 +44,7 @@ export interface TableChange {
 
 export class TableCache {
   private readonly tables = new Map<number, Table>();
-  private readonly loading = new Map<number, Promise<Table>>();
+  private readonly loading = new Map<number, Loading>();
   private readonly dirty = new Set<Table>();
   private readonly capacity: number;
 
@@ -62,31 +68,42 @@ export class TableCache {
     return table;
   }
 
-  /** @param mayRelieve false within a commit, which cannot wait for itself */
+  /** The table is sure to stay until the caller waits again. @param mayRelieve false within a commit, which cannot wait for itself */
   *load(index: number, offset: number, mayRelieve = true): Step<Table> {
     for (let roomMade = false; ; roomMade = true) {
       const cached = this.get(index);
       if (cached) return cached;
       const loading = this.loading.get(index);
-      if (loading) return (yield loading) as Table;
+      if (loading) return yield* this.join(loading);
       if (roomMade) break;
       yield* this.makeRoom(mayRelieve);
     }
     const bytes = new Uint8Array(this.tableBytes);
     const reading = this.file.read([bytes], offset);
     if (!reading) return this.insert(index, offset, bytes, false);
-    const loading = reading.then(
+    // Left and entered in one go: at no moment is it in neither list, to be read a second time.
+    const table = reading.then(
       () => {
         this.loading.delete(index);
-        return this.insert(index, offset, bytes, false);
+        const inserted = this.insert(index, offset, bytes, false);
+        inserted.pins = loading.waiters;
+        return inserted;
       },
       (error) => {
         this.loading.delete(index);
         throw error;
       },
     );
+    const loading: Loading = { table, waiters: 0 };
     this.loading.set(index, loading);
-    return (yield loading) as Table;
+    return yield* this.join(loading);
+  }
+
+  private *join(loading: Loading): Step<Table> {
+    loading.waiters++;
+    const table = (yield loading.table) as Table;
+    table.pins--;
+    return table;
   }
 
   /** A new table of zeroes. Call `makeRoom` before. */

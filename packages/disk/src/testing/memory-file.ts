@@ -20,6 +20,8 @@ export interface MemoryFileOptions {
   readonly later?: Random;
   /** A code to fail with, for operation number `count` of its kind from 1 on. */
   readonly fail?: (operation: Operation, count: number, offset: number) => string | undefined;
+  /** A write waits for this before anything happens. */
+  readonly hold?: (offset: number) => Promise<void> | undefined;
   readonly durable?: boolean;
   readonly noDiscard?: boolean;
 }
@@ -86,6 +88,7 @@ export class MemoryFile implements FilePort {
 
   async write(buffers: readonly Uint8Array[], offset: number): Promise<void> {
     await this.wait();
+    await this.options.hold?.(offset);
     const change = this.begin(buffers, offset);
     await this.wait();
     this.doWrite(change);

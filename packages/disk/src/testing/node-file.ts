@@ -22,6 +22,14 @@ export class NodeFile implements FilePort {
     return this.readNow(buffer, offset);
   }
 
+  readPartsNow(buffers: readonly Uint8Array[], offset: number): number {
+    return fs.readvSync(this.fd, buffers, offset);
+  }
+
+  async readParts(buffers: readonly Uint8Array[], offset: number): Promise<number> {
+    return this.readPartsNow(buffers, offset);
+  }
+
   writeNow(buffers: readonly Uint8Array[], offset: number): void {
     let at = offset;
     for (const buffer of buffers) at += fs.writeSync(this.fd, buffer, 0, buffer.length, at);

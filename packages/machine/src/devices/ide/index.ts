@@ -1,0 +1,2 @@
+export type { Drive } from './channel';
+export { IdeController, type IdeOptions } from './ide-controller';
