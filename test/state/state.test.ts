@@ -4,7 +4,10 @@
  * under load, and leaves a clean file system. And that a saved VM which does not
  * fit, or is not whole, is refused in one line and harms nothing.
  */
-import { closeSync, copyFileSync, openSync, readFileSync, readSync, truncateSync, writeSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { closeSync, copyFileSync, mkdirSync, openSync, readFileSync, readSync, statSync, truncateSync, writeSync } from 'node:fs';
+import path from 'node:path';
 import { suspendCycles } from './cycles.mjs';
 import { checkFileSystem, debianFiles, freePort, Scratch, ssh, startGodwit, untilHttp } from './debian.mjs';
 
@@ -23,6 +26,13 @@ async function boot(disk: string, extra: string[] = []) {
     '--disk', disk, '--net', net, ...extra,
   ]);
   return { vm, httpPort, ssh: (command: string) => ssh(files, sshPort, command) };
+}
+
+async function until(holds: () => boolean, limitMs = 90_000): Promise<void> {
+  for (const end = Date.now() + limitMs; !holds(); ) {
+    if (Date.now() > end) throw new Error('what was waited for did not come');
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
 }
 
 async function finish(guest: Awaited<ReturnType<typeof boot>>, disk: string): Promise<void> {
@@ -50,6 +60,52 @@ test('suspended and resumed under load: nothing lost, nothing hung, no clock ste
   const { proof, fsck } = await suspendCycles({ cycles: 3, seed: 5 });
   expect(proof.at(-1)).toBe('proof: whole');
   expect(fsck).toContain('files');
+});
+
+test('IDE and PCnet serve as virtio does; a CD can be read', async () => {
+  const files = await debianFiles();
+  const disk = await scratch.copyDisk(files.disk, 'ide.raw');
+  const [sshPort, httpPort] = [await freePort(), await freePort()];
+  const vm = startGodwit([
+    '--kernel', files.kernel, '--initrd', files.initrd, '--append', `${files.kernelParameters} quiet`, '--memory', '512M',
+    '--disk', `${disk},adapter=ide`, '--cdrom', files.initrd, '--net', `user,adapter=pcnet,forward=tcp::${sshPort}-22+tcp::${httpPort}-80`,
+  ]);
+  const guest = { vm, httpPort, ssh: (command: string) => ssh(files, sshPort, command) };
+  await untilHttp(httpPort, 120_000);
+  expect(await guest.ssh('readlink /sys/class/net/e*/device/driver /sys/block/sda/device/../../../../driver | xargs -n1 basename')).toContain('pcnet32');
+  // The drive shows whole blocks of 2048 bytes: the last, partial one of this "disc" is cut off.
+  const sum = (command: string): Promise<string> => guest.ssh(`${command} | sha256sum | cut -c1-64`);
+  const whole = statSync(files.initrd).size >> 11;
+  const want = createHash('sha256').update(readFileSync(files.initrd).subarray(0, whole * 2048)).digest('hex');
+  expect(await sum(`dd if=/dev/sr0 bs=2048 count=${whole} 2>/dev/null`)).toBe(`${want}\n`);
+  await finish(guest, disk);
+});
+
+test('a full datastore makes the VM wait, and nothing is lost when there is room again', async () => {
+  const files = await debianFiles();
+  const small = scratch.path('small');
+  const mount = (...args: string[]): void => void execFileSync('mount', args);
+  mkdirSync(small);
+  mount('-t', 'tmpfs', '-o', 'size=24M', 'tmpfs', small);
+  try {
+    const clone = path.join(small, 'clone.qcow2');
+    execFileSync('qemu-img', ['create', '-q', '-f', 'qcow2', '-b', files.disk, '-F', 'raw', clone]);
+    const guest = await boot(clone);
+    await untilHttp(guest.httpPort, 120_000);
+    const writing = guest.ssh('head -c 60000000 /dev/urandom > /root/big && sync && sha256sum < /root/big && echo 1 > /proc/sys/vm/drop_caches && sha256sum < /root/big');
+    await until(() => guest.vm.stderr.includes('the VM waits, nothing is lost'));
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    mount('-o', 'remount,size=512M', small);
+    await until(() => guest.vm.stderr.includes('is served again'));
+    const [first, second] = (await writing).trim().split('\n');
+    expect(second).toBe(first);
+    expect(await guest.ssh('dmesg | grep -ciE "I/O error|hung task" || true')).toBe('0\n');
+    await guest.ssh('poweroff').catch(() => {});
+    expect(await guest.vm.ended).toBe(0);
+    expect(execFileSync('qemu-img', ['check', clone]).toString()).toContain('No errors');
+  } finally {
+    execFileSync('umount', ['-l', small]);
+  }
 });
 
 describe('a saved VM that does not fit is refused in one line', () => {
