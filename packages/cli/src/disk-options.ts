@@ -30,10 +30,23 @@ export const parseCdrom = (text: string): DiskSpec => ({
   image: { location: location('--cdrom', text), format: 'raw', readOnly: true },
 });
 
+/** A disk in the folder of the VM that --vm names. */
+const IN_STORE = 'store:';
+
+/** Where `store:FILE` is: a name in the VM's own folder of its datastore. */
+export function placeDisk(disk: DiskSpec, vm: { where: string; disks: string } | undefined): DiskSpec {
+  const { image } = disk;
+  if (!image.location.startsWith(IN_STORE)) return disk;
+  if (!vm) throw usageError(`${image.location} needs --vm DATASTORE/NAME`);
+  const file = image.location.slice(IN_STORE.length);
+  if (file === '' || file.includes('/')) throw usageError(`${image.location}: a disk in the VM's folder is named without a path`);
+  return { ...disk, image: { ...image, store: vm.where, location: `${vm.disks}/${file}` } };
+}
+
 /** The same option with its file's path absolute: a saved VM finds it again from another folder. */
 export function absoluteDisk(text: string): string {
   const end = /^(?:[^,]|,,)*/.exec(text)![0].length;
-  return text.startsWith('nfs://') || end === 0 ? text : path.resolve(text.slice(0, end)) + text.slice(end);
+  return text.startsWith(IN_STORE) || end === 0 ? text : path.resolve(text.slice(0, end)) + text.slice(end);
 }
 
 function location(option: string, text: string): string {

@@ -4,6 +4,7 @@ const text = `Usage:
 
 Commands:
   run    one VM in the foreground, its serial port on the terminal (Ctrl-] leaves)
+  datastore  init WHERE | show WHERE: a folder or nfs://SERVER/EXPORT for VMs
   state  show FILE: checks a saved VM and says what it is
   up     fetch a Debian kernel, boot it to a shell on this terminal
   help   this text
@@ -18,6 +19,7 @@ Options of run:
   --cdrom FILE        an ISO image
   --net user[,forward=tcp::8080-80] | tap,name=T | bridge,name=B | socket,path=P
                       each with [,adapter=virtio|pcnet][,mac=M]
+  --vm DATASTORE/NAME hold the lease of that VM; --disk store:FILE lies in its folder
   --suspend-to FILE   leaving saves the VM there
   --resume-from FILE  goes on where a VM was saved
   --no-reboot         a reset by the guest ends the VM

@@ -12,6 +12,8 @@ import { usageError } from './errors';
 export interface HeldLease {
   readonly datastore: Datastore;
   readonly holder: LeaseHolder;
+  /** The VM's folder of disks, in the datastore. */
+  readonly disks: string;
   /** The VM stands still whenever the lease does not allow it to run, and ends when another host has it. */
   guard(vm: Vm): void;
   /** Gives the lease back. The VM has ended. */
@@ -43,9 +45,16 @@ export async function holdLease(text: string, memoryBytes: number): Promise<Held
     return {
       datastore,
       holder,
+      disks: directory.path('disks'),
       guard: (vm) => {
-        holder.onMustPause = () => vm.pause('lease');
-        holder.onMayResume = () => vm.resume('lease');
+        holder.onMustPause = () => {
+          process.stderr.write(`godwit: the VM stands still: its lease in ${datastore.where} cannot be renewed; is the storage there?\n`);
+          vm.pause('lease');
+        };
+        holder.onMayResume = () => {
+          process.stderr.write('godwit: the lease is held again: the VM goes on\n');
+          vm.resume('lease');
+        };
         holder.onLost = (by) => {
           process.stderr.write(`godwit: VM ${name} is now ${by ? `on ${by.hostName}` : "another host's"}: this copy of it ends\n`);
           vm.stop();

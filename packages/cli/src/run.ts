@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { type EngineStats, type Outcome, saveVm, Vm } from '@godwit/vmm';
 import { attachConsole } from './console';
+import { placeDisk } from './disk-options';
 import { exitCodes } from './errors';
 import { type HeldLease, holdLease } from './lease';
 import { openNetworks } from './networks';
@@ -29,7 +30,10 @@ async function runLeased(options: RunOptions, resumed: Resumable | undefined, le
   const networks = await openNetworks(options.nets, options.vm ?? `run-${process.pid}`);
   try {
     const shared = lease?.holder.deadline.shared;
-    const disks = options.spec.disks?.map((disk) => ({ ...disk, image: { ...disk.image, lease: disk.image.readOnly ? undefined : shared } }));
+    const store = lease && { where: lease.datastore.where, disks: lease.disks };
+    const disks = options.spec.disks
+      ?.map((disk) => placeDisk(disk, store))
+      .map((disk) => ({ ...disk, image: { ...disk.image, lease: disk.image.readOnly ? undefined : shared } }));
     const vm = new Vm({ ...options.spec, disks, nics: networks.nics, lease: shared });
     lease?.guard(vm);
     return await runVm(vm, options, resumed);

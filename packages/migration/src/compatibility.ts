@@ -75,17 +75,36 @@ export function checkHosts(vm: VmFacts, hosts: readonly HostFacts[], wallClockMs
   return hosts.map((host) => checkHost(vm, host, wallClockMs, move));
 }
 
-export function checkHost(vm: VmFacts, host: HostFacts, wallClockMs: number, move: Move = moveOf(vm), protocol: Versions = PROTOCOL): HostReport {
+export function checkHost(
+  vm: VmFacts,
+  host: HostFacts,
+  wallClockMs: number,
+  move: Move = moveOf(vm),
+  protocol: Versions = PROTOCOL,
+): HostReport {
   const given: Case = { vm, host, wallClockMs, protocol };
   const blockers = blockersOf(given, move);
-  const instead = blockers.length === 0 ? [] : MOVES.filter((other) => other !== move && MAY_INSTEAD[move].includes(other) && blockersOf(given, other).length === 0).map((other) => INSTEAD[other](vm, host));
+  const instead =
+    blockers.length === 0
+      ? []
+      : MOVES.filter((other) => other !== move && MAY_INSTEAD[move].includes(other) && blockersOf(given, other).length === 0).map((other) =>
+          INSTEAD[other](vm, host),
+        );
   const missing = lacking(vm.cpu.features, host.cpu.features);
   const missingUsed = vm.usedFeatures && missing.filter((name) => vm.usedFeatures!.includes(name));
-  return { hostId: host.hostId, name: host.name, blockers, instead, features: { given: vm.cpu.features, used: vm.usedFeatures, missing, missingUsed } };
+  return {
+    hostId: host.hostId,
+    name: host.name,
+    blockers,
+    instead,
+    features: { given: vm.cpu.features, used: vm.usedFeatures, missing, missingUsed },
+  };
 }
 
 function blockersOf(given: Case, move: Move): Blocker[] {
-  return RULES.filter((rule) => rule.moves.includes(move)).flatMap((rule) => rule.find(given).map((message) => ({ code: rule.code, message })));
+  return RULES.filter((rule) => rule.moves.includes(move)).flatMap((rule) =>
+    rule.find(given).map((message) => ({ code: rule.code, message })),
+  );
 }
 
 const MOVES: readonly Move[] = ['live', 'resume', 'cold'];
@@ -115,12 +134,14 @@ const RULES: readonly Rule[] = [
   {
     code: 'state',
     moves: ['live'],
-    find: ({ vm }) => (vm.state === 'running' || vm.state === 'paused' ? [] : [`${vm.name} is ${vm.state}: only a running or paused VM moves live`]),
+    find: ({ vm }) =>
+      vm.state === 'running' || vm.state === 'paused' ? [] : [`${vm.name} is ${vm.state}: only a running or paused VM moves live`],
   },
   {
     code: 'cpu-vendor',
     moves: WARM,
-    find: ({ vm, host }) => (vm.cpu.vendor === host.cpu.vendor ? [] : [`${vm.name} runs on a CPU of ${vm.cpu.vendor}, ${host.name} has one of ${host.cpu.vendor}`]),
+    find: ({ vm, host }) =>
+      vm.cpu.vendor === host.cpu.vendor ? [] : [`${vm.name} runs on a CPU of ${vm.cpu.vendor}, ${host.name} has one of ${host.cpu.vendor}`],
   },
   { code: 'cpu-features', moves: WARM, find: missingFeatures },
   {
@@ -132,12 +153,17 @@ const RULES: readonly Rule[] = [
     code: 'state-area',
     moves: WARM,
     find: ({ vm, host }) =>
-      vm.cpu.xsaveBytes <= host.cpu.xsaveBytes ? [] : [`the vCPU's extended state takes ${vm.cpu.xsaveBytes} bytes (XSAVE), ${host.name} holds ${host.cpu.xsaveBytes}`],
+      vm.cpu.xsaveBytes <= host.cpu.xsaveBytes
+        ? []
+        : [`the vCPU's extended state takes ${vm.cpu.xsaveBytes} bytes (XSAVE), ${host.name} holds ${host.cpu.xsaveBytes}`],
   },
   {
     code: 'memory',
     moves: ALL,
-    find: ({ vm, host }) => (vm.memoryBytes <= host.freeMemoryBytes ? [] : [`${vm.name} needs ${mib(vm.memoryBytes)} of memory, ${host.name} has ${mib(host.freeMemoryBytes)} free`]),
+    find: ({ vm, host }) =>
+      vm.memoryBytes <= host.freeMemoryBytes
+        ? []
+        : [`${vm.name} needs ${mib(vm.memoryBytes)} of memory, ${host.name} has ${mib(host.freeMemoryBytes)} free`],
   },
   {
     code: 'protocol',
@@ -153,22 +179,32 @@ const RULES: readonly Rule[] = [
     find: ({ vm, host }) =>
       vm.machineVersion >= host.machineVersions.oldest && vm.machineVersion <= host.machineVersions.newest
         ? []
-        : [`${vm.name} is a machine of version ${vm.machineVersion}, ${host.name} runs version ${range(host.machineVersions)}: update ${host.name}`],
+        : [
+            `${vm.name} is a machine of version ${vm.machineVersion}, ${host.name} runs version ${range(host.machineVersions)}: update ${host.name}`,
+          ],
   },
   {
     code: 'datastore',
     moves: ALL,
-    find: ({ vm, host }) => lacking(vm.datastores, host.datastores).map((name) => `${host.name} does not see the datastore ${name}, where disks of ${vm.name} lie`),
+    find: ({ vm, host }) =>
+      lacking(vm.datastores, host.datastores).map(
+        (name) => `${host.name} does not see the datastore ${name}, where disks of ${vm.name} lie`,
+      ),
   },
   {
     code: 'network',
     moves: ALL,
-    find: ({ vm, host }) => lacking(vm.networks, host.networks).map((name) => `${host.name} has no network ${name}, which ${vm.name} is plugged into`),
+    find: ({ vm, host }) =>
+      lacking(vm.networks, host.networks).map((name) => `${host.name} has no network ${name}, which ${vm.name} is plugged into`),
   },
   {
     code: 'local-device',
     moves: ALL,
-    find: ({ vm }) => vm.localDevices.map(({ kind, name }) => `${vm.name} uses ${kind === 'media' ? 'a disk image' : `the ${kind} device`} ${name} of its host: detach it first`),
+    find: ({ vm }) =>
+      vm.localDevices.map(
+        ({ kind, name }) =>
+          `${vm.name} uses ${kind === 'media' ? 'a disk image' : `the ${kind} device`} ${name} of its host: detach it first`,
+      ),
   },
   {
     code: 'clock',
@@ -180,7 +216,8 @@ const RULES: readonly Rule[] = [
   },
 ];
 
-const range = ({ oldest, newest }: { oldest: number; newest: number }): string => (oldest === newest ? String(newest) : `${oldest} to ${newest}`);
+const range = ({ oldest, newest }: { oldest: number; newest: number }): string =>
+  oldest === newest ? String(newest) : `${oldest} to ${newest}`;
 
 function missingFeatures({ vm, host }: Case): string[] {
   const missing = lacking(vm.cpu.features, host.cpu.features);

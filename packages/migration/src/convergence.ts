@@ -52,6 +52,8 @@ export interface Convergence {
   readonly rates: Rates;
   /** Least that any round has left since the last measure was taken, pages. */
   readonly leastPages: number;
+  /** Most that any has left. */
+  readonly mostPages: number;
   readonly lastPages: number;
   readonly stalls: number;
   /** Rounds made although it would have fitted. */
@@ -67,6 +69,7 @@ export interface Convergence {
 export const startConvergence = (known: Partial<PauseParts> = {}): Convergence => ({
   rates: emptyRates(known),
   leastPages: Infinity,
+  mostPages: 0,
   lastPages: Infinity,
   stalls: 0,
   polished: 0,
@@ -94,24 +97,32 @@ const AIM = 0.5;
 /** Rounds that extend and force wait for a local minimum, and what counts as one. */
 const WAITS = 4;
 const NEAR_LEAST = 1.1;
+const CLEARLY = 0.6;
 /** How much longer than allowed a pause may become, between the decision and the standing VM, before it is taken back. */
 const TOLERANCE = 1.5;
 
 /** The line that people read: numbers first. */
-export const needs = (ms: number, settings: Settings): string => `needs ${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms at this rate; budget ${settings.pauseBudgetMs} ms`;
+export const needs = (ms: number, settings: Settings): string =>
+  `needs ${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms at this rate; budget ${settings.pauseBudgetMs} ms`;
 
 /** After each round of precopy. @param elapsedMs since precopy began */
-export function afterRound(before: Convergence, measure: RoundMeasure, settings: Settings, elapsedMs: number): { readonly next: Convergence; readonly decision: Decision } {
+export function afterRound(
+  before: Convergence,
+  measure: RoundMeasure,
+  settings: Settings,
+  elapsedMs: number,
+): { readonly next: Convergence; readonly decision: Decision } {
   const rates = measureRound(before.rates, measure);
   const left = measure.leftPages;
   const needed = pauseMs(rates, left);
-  const seen: Convergence = { ...before, rates, lastPages: left };
+  const seen: Convergence = { ...before, rates, lastPages: left, mostPages: Math.max(left, before.mostPages) };
   if (needed <= settings.pauseBudgetMs) return polish(seen, before.lastPages, left, settings);
   if (measure.round + 1 >= settings.maxRounds || elapsedMs >= settings.maxPrecopyMs) return lastResort(seen, needed, settings);
   const shrinks = left < before.leastPages * SHRINKS;
   const next = { ...seen, leastPages: Math.min(left, before.leastPages), stalls: shrinks ? 0 : before.stalls + 1 };
   const patience = before.throttlePercent > 0 || before.policy > 0 ? 1 : STALLS_ALLOWED;
-  if (next.stalls < patience) return step(next, 'round', shrinks ? 'each round leaves less' : `a round left no less: ${needs(needed, settings)}`);
+  if (next.stalls < patience)
+    return step(next, 'round', shrinks ? 'each round leaves less' : `a round left no less: ${needs(needed, settings)}`);
   return applyPolicy(next, needed, settings);
 }
 
@@ -124,7 +135,12 @@ export function holdsAtPause(state: Convergence, leftPages: number, settings: Se
   return pauseMs(state.rates, leftPages) <= allowed * TOLERANCE;
 }
 
-export const retreat = (state: Convergence, leftPages: number): Convergence => ({ ...state, retreats: state.retreats + 1, lastPages: leftPages, polished: 0 });
+export const retreat = (state: Convergence, leftPages: number): Convergence => ({
+  ...state,
+  retreats: state.retreats + 1,
+  lastPages: leftPages,
+  polished: 0,
+});
 
 export interface Prediction {
   readonly pauseMs: number;
@@ -140,7 +156,12 @@ export function predict({ rates, lastPages }: Convergence, settings: Settings): 
 function polish(state: Convergence, previous: number, left: number, settings: Settings): { next: Convergence; decision: Decision } {
   const pagesMs = left / state.rates.pagesPerMs;
   const worth = pagesMs > POLISH_ABOVE_MS && left < previous * POLISHES && state.polished < MAX_POLISH;
-  if (worth) return step({ ...state, polished: state.polished + 1, stalls: 0 }, 'round', 'fits the budget, and each round still leaves markedly less');
+  if (worth)
+    return step(
+      { ...state, polished: state.polished + 1, stalls: 0 },
+      'round',
+      'fits the budget, and each round still leaves markedly less',
+    );
   return step(state, 'switch', needs(pauseMs(state.rates, left), settings));
 }
 
@@ -150,16 +171,22 @@ function applyPolicy(state: Convergence, needed: number, settings: Settings): { 
   if (policy === 'throttle') {
     const percent = nextDegree(state, settings);
     if (percent === undefined) return applyPolicy({ ...state, policy: state.policy + 1 }, needed, settings);
-    const next = { ...state, throttlePercent: percent, stalls: 0, leastPages: state.lastPages };
+    const next = { ...state, throttlePercent: percent, stalls: 0, leastPages: state.lastPages, mostPages: state.lastPages };
     return { next, decision: { do: 'throttle', percent, why, stalled: true } };
   }
   if (policy === 'abort') return step(state, 'abort', `the guest writes faster than its memory moves: ${why}`, true);
   const allowed = policy === 'force' ? Infinity : settings.maxPauseMs;
-  if (needed <= allowed && (state.lastPages <= state.leastPages * NEAR_LEAST || state.waited >= WAITS)) {
+  if (needed <= allowed && isMinimum(state)) {
     return step(state, 'switch', `${policy === 'force' ? 'forced' : `allowed up to ${allowed} ms`}, at a local minimum: ${why}`, true);
   }
-  if (state.waited < WAITS) return step({ ...state, waited: state.waited + 1 }, 'round', `waiting for a local minimum: ${why}`, true);
+  if (state.waited < 2 * WAITS) return step({ ...state, waited: state.waited + 1 }, 'round', `waiting for a local minimum: ${why}`, true);
   return applyPolicy({ ...state, policy: state.policy + 1, waited: 0 }, needed, settings);
+}
+
+/** As good as it has been; and clearly so, or after a wait that would have shown better. */
+function isMinimum({ lastPages, leastPages, mostPages, waited }: Convergence): boolean {
+  if (waited >= 2 * WAITS) return true;
+  return lastPages <= leastPages * NEAR_LEAST && (lastPages <= mostPages * CLEARLY || waited >= WAITS);
 }
 
 /** Too many rounds, or too long: only what ends it is left. */
@@ -179,7 +206,12 @@ function nextDegree({ rates, throttlePercent }: Convergence, settings: Settings)
   return open[0] !== undefined && open[0] < wanted && open[1] !== undefined ? open[1] : open[0];
 }
 
-const step = (next: Convergence, what: 'round' | 'switch' | 'abort', why: string, stalled = false): { next: Convergence; decision: Decision } => ({
+const step = (
+  next: Convergence,
+  what: 'round' | 'switch' | 'abort',
+  why: string,
+  stalled = false,
+): { next: Convergence; decision: Decision } => ({
   next,
   decision: { do: what, why, stalled },
 });
@@ -199,9 +231,11 @@ export function checkSettings(settings: Settings): Settings {
   ];
   for (const [name, low, high] of rules) {
     const value = settings[name] as number;
-    if (!(typeof value === 'number' && value >= low && value <= high)) throw new RangeError(`${name} must be from ${low} to ${high}, not ${String(value)}`);
+    if (!(typeof value === 'number' && value >= low && value <= high))
+      throw new RangeError(`${name} must be from ${low} to ${high}, not ${String(value)}`);
   }
   const known: readonly string[] = ['throttle', 'extend', 'force', 'abort'];
-  for (const policy of settings.policies) if (!known.includes(policy)) throw new RangeError(`unknown policy '${policy}': known are ${known.join(', ')}`);
+  for (const policy of settings.policies)
+    if (!known.includes(policy)) throw new RangeError(`unknown policy '${policy}': known are ${known.join(', ')}`);
   return settings;
 }

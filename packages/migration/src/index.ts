@@ -3,7 +3,16 @@ export * from './facts';
 export { PAGE_BYTES, MAX_MESSAGE_BYTES, MAX_STATE_BYTES, MAX_HINT_BYTES, SEND_AHEAD } from './limits';
 export { StreamError, type StreamErrorCode } from './errors';
 export { PROTOCOL, agreeVersion, type OfferMessage } from './protocol';
-export { type Blocker, type BlockerCode, checkHost, checkHosts, type FeatureReport, type HostReport, type Move, moveOf } from './compatibility';
+export {
+  type Blocker,
+  type BlockerCode,
+  checkHost,
+  checkHosts,
+  type FeatureReport,
+  type HostReport,
+  type Move,
+  moveOf,
+} from './compatibility';
 export { checkSettings, DEFAULT_SETTINGS, type Policy, type Settings } from './convergence';
 export { learnParts, type PauseParts } from './rates';
 export type { Counts, MigrationRecord, RoundRecord, VmPlace } from './statistics';

@@ -107,7 +107,8 @@ export class PageSender {
     this.beside = typeof answer !== 'number';
     const packedBytes = await answer;
     this.advisor.note(rawBytes, packedBytes, this.clock.now() - started);
-    if (packedBytes > 0 && packedBytes <= rawBytes * WORTH_PACKING) return { buffer: spare, pageBytes: packedBytes, packed: true, spare: batch.buffer };
+    if (packedBytes > 0 && packedBytes <= rawBytes * WORTH_PACKING)
+      return { buffer: spare, pageBytes: packedBytes, packed: true, spare: batch.buffer };
     return { ...plain, spare };
   }
 

@@ -144,7 +144,7 @@ export interface TargetVmmPort {
   start(options: { readonly epoch: number; readonly userPaused: boolean }): Promise<void>;
   /** Tells the network where the VM is now (gratuitous ARP, RARP); repeats go on by themselves. */
   announce(): Promise<void>;
-  /** The VM is not to run here: memory, disks, ports go. Idempotent, also before `reserve` has settled. */
+  /** The VM is not to run here: memory, disks, ports go. Idempotent; also while `reserve` is open, which must then settle soon (and is followed by another `discard`). */
   discard(): Promise<void>;
 }
 
@@ -190,9 +190,7 @@ export interface SourceLeasePort {
  * `pausing`, only one heartbeat can have been on its way then, a source that is passing the
  * lease has none, and it stops naming it only when it has given up for good.
  */
-export type LeaseVerdict =
-  | { readonly is: 'acquired'; readonly epoch: number }
-  | { readonly is: 'refused'; readonly owner: string };
+export type LeaseVerdict = { readonly is: 'acquired'; readonly epoch: number } | { readonly is: 'refused'; readonly owner: string };
 
 export interface TargetLeasePort {
   /** Who we are in the record. */

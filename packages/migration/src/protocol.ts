@@ -106,6 +106,7 @@ function parse(table: Readonly<Record<string, Parse<object>>>, json: string): ob
     throw new StreamError('not-a-message', 'a control message is no JSON');
   }
   const type = typeof value === 'object' && value !== null ? (value as { type?: unknown }).type : undefined;
-  if (typeof type !== 'string' || !Object.hasOwn(table, type)) throw new StreamError('not-a-message', `a control message of unknown type ${String(type).slice(0, 40)}`);
+  if (typeof type !== 'string' || !Object.hasOwn(table, type))
+    throw new StreamError('not-a-message', `a control message of unknown type ${String(type).slice(0, 40)}`);
   return { type, ...table[type](value, type) };
 }

@@ -98,5 +98,11 @@ export function learnParts(known: Partial<PauseParts>, pause: PauseParts): Pause
     const old = known[name];
     return old === undefined ? pause[name] : pause[name] * LEARN + old * (1 - LEARN);
   };
-  return { stopMs: blend('stopMs'), pagesMs: blend('pagesMs'), stateMs: blend('stateMs'), leaseMs: blend('leaseMs'), startMs: blend('startMs') };
+  return {
+    stopMs: blend('stopMs'),
+    pagesMs: blend('pagesMs'),
+    stateMs: blend('stateMs'),
+    leaseMs: blend('leaseMs'),
+    startMs: blend('startMs'),
+  };
 }

@@ -25,20 +25,20 @@
  *    closed connection. 'unknown' is read again until it is known, the VM paused.
  * 3. After 'passed' nothing resumes the VM here.
  */
-import { afterRound, holdsAtPause, needs, retreat, startConvergence } from './convergence';
-import { HANDOVER_TIMEOUT_MS, LEASE_READ_MS, PROGRESS_TIMEOUT_MS, RESERVE_TIMEOUT_MS, SWITCHOVER_TIMEOUT_MS } from './limits';
+import { startConvergence } from './convergence';
+import { PROGRESS_TIMEOUT_MS, RESERVE_TIMEOUT_MS } from './limits';
 import { SOURCE_PHASES, type SourcePhase } from './phases';
-import type { LeaseAnswer } from './ports';
 import { agreeVersion, PROTOCOL, type TargetMessage } from './protocol';
-import { pauseMs } from './rates';
-import { roundRecord } from './source-record';
-import type { SourceCommand, SourceEvent, SourceSetup, SourceState, SourceStep } from './source-state';
-import { addCounts, keepRound, zeroCounts } from './statistics';
+import type { SourceEvent, SourceSetup, SourceState, SourceStep } from './source-state';
+import { decide, discard, end, leaseAnswered, recover, sendRound, sendState, standing, stay, trace } from './source-steps';
+import { addCounts, zeroCounts } from './statistics';
 
 type EventOf<T extends SourceEvent['type']> = Extract<SourceEvent, { type: T }>;
 type Handler<E> = (state: SourceState, event: E) => SourceStep;
 type Events = { readonly [T in SourceEvent['type']]?: Handler<EventOf<T>> };
-type Messages = { readonly [T in TargetMessage['type']]?: (state: SourceState, message: Extract<TargetMessage, { type: T }>, at: number) => SourceStep };
+type Messages = {
+  readonly [T in TargetMessage['type']]?: (state: SourceState, message: Extract<TargetMessage, { type: T }>, at: number) => SourceStep;
+};
 
 export const startSource = (setup: SourceSetup): SourceState => ({
   setup,
@@ -99,7 +99,8 @@ const ALWAYS: Events = {
     return stay({ ...state, cancelWhy: state.cancelWhy ?? why }, trace('cancelNoted', line));
   },
   failed: (state, { why, at }) => (beforeCommit(state) ? recover(state, at, 'failed', why) : stay(state)),
-  closed: (state, { why, at }) => (beforeCommit(state) ? recover(state, at, 'failed', `the connection to the target is gone: ${why}`) : stay(state)),
+  closed: (state, { why, at }) =>
+    beforeCommit(state) ? recover(state, at, 'failed', `the connection to the target is gone: ${why}`) : stay(state),
   vmEnded: (state, { why, at }) => {
     const next = { ...state, vmEnded: why };
     return beforeCommit(state) ? recover(next, at, 'cancelled', `the VM has ended: ${why}`) : stay(next);
@@ -130,9 +131,12 @@ const EVENTS: Readonly<Record<SourcePhase, Events>> = {
   },
   reserving: {},
   precopy: {
-    roundBegun: (state, { round, pages, at }) => (round !== state.round ? stay(state) : round === 0 ? sendRound(state, at, pages) : decide(state, at, pages)),
+    roundBegun: (state, { round, pages, at }) =>
+      round !== state.round ? stay(state) : round === 0 ? sendRound(state, at, pages) : decide(state, at, pages),
     roundSent: (state, { round, pages, pacedMs, at }) =>
-      round !== state.round ? stay(state) : stay({ ...state, roundPages: pages, pacedMs, deadline: at + PROGRESS_TIMEOUT_MS, marks: { ...state.marks, roundSent: at } }),
+      round !== state.round
+        ? stay(state)
+        : stay({ ...state, roundPages: pages, pacedMs, deadline: at + PROGRESS_TIMEOUT_MS, marks: { ...state.marks, roundSent: at } }),
   },
   pausing: {
     paused: (state, { at }) => stay({ ...state, marks: { ...state.marks, paused: at } }, { do: 'beginRound', round: state.round }),
@@ -146,7 +150,8 @@ const EVENTS: Readonly<Record<SourcePhase, Events>> = {
   uncertain: { lease: (state, { answer, at }) => leaseAnswered(state, answer, at) },
   handover: {
     closed: (state) => discard(state, 'the VM belongs to the target; the connection closed before it said that the VM runs'),
-    tick: (state, { at }) => (at < state.deadline ? stay(state) : discard(state, 'the VM belongs to the target, which has not said yet that the VM runs')),
+    tick: (state, { at }) =>
+      at < state.deadline ? stay(state) : discard(state, 'the VM belongs to the target, which has not said yet that the VM runs'),
   },
   recovering: {
     recovered: (state, { error, at }) => {
@@ -178,7 +183,8 @@ const MESSAGES: Readonly<Record<SourcePhase, Messages>> = {
   },
   precopy: {
     received: (state, { round }, at) => {
-      if (round !== state.round || state.marks.roundSent === undefined) return recover(state, at, 'failed', `the target confirms round ${round}, which it was not sent`);
+      if (round !== state.round || state.marks.roundSent === undefined)
+        return recover(state, at, 'failed', `the target confirms round ${round}, which it was not sent`);
       return stay({ ...state, round: round + 1, marks: { ...state.marks, received: at } }, { do: 'beginRound', round: round + 1 });
     },
   },
@@ -186,7 +192,13 @@ const MESSAGES: Readonly<Record<SourcePhase, Messages>> = {
   final: {
     ready: (state, _message, at) => {
       if (!state.finalSent || !state.stateSaved) return recover(state, at, 'failed', 'the target says it is ready before all was sent');
-      const next: SourceState = { ...state, phase: 'committing', deadline: Infinity, vmIs: 'unknown', marks: { ...state.marks, ready: at } };
+      const next: SourceState = {
+        ...state,
+        phase: 'committing',
+        deadline: Infinity,
+        vmIs: 'unknown',
+        marks: { ...state.marks, ready: at },
+      };
       return stay(next, { do: 'passLease', target: state.target! });
     },
   },
@@ -199,123 +211,11 @@ const MESSAGES: Readonly<Record<SourcePhase, Messages>> = {
 };
 
 function onMessage(state: SourceState, message: TargetMessage, at: number): SourceStep {
-  const handler = MESSAGES[state.phase][message.type] as ((state: SourceState, message: TargetMessage, at: number) => SourceStep) | undefined;
+  const handler = MESSAGES[state.phase][message.type] as
+    | ((state: SourceState, message: TargetMessage, at: number) => SourceStep)
+    | undefined;
   if (handler) return handler(state, message, at);
   if (!beforeCommit(state)) return stay(state);
   if (message.type === 'cancel') return recover(state, at, 'failed', `the target gave up: ${message.why}`);
   return recover(state, at, 'failed', `the target said '${message.type}' out of turn`);
 }
-
-function sendRound(state: SourceState, at: number, pages: number): SourceStep {
-  const { roundSent: _sent, received: _received, ...marks } = state.marks;
-  const next = { ...state, roundPages: pages, wireBefore: state.counts.wireBytes, deadline: at + PROGRESS_TIMEOUT_MS, marks: { ...marks, roundBegun: at } };
-  return stay(next, { do: 'sendRound', round: state.round, final: false });
-}
-
-/** A round is over, and the log says what it left. */
-function decide(state: SourceState, at: number, left: number): SourceStep {
-  const { roundBegun = at, roundSent = at, received = at, precopy = at } = state.marks;
-  const measure = {
-    round: state.round - 1,
-    durationMs: received - roundBegun,
-    pacedMs: state.pacedMs,
-    echoMs: received - roundSent,
-    pages: state.roundPages,
-    loggedMs: at - roundBegun,
-    leftPages: left,
-  };
-  const { next: convergence, decision } = afterRound(state.convergence, measure, state.settings, at - precopy);
-  const does = state.forced && decision.do !== 'switch' ? 'switch' : decision.do;
-  const why = state.forced ? `ordered: ${needs(pauseMs(convergence.rates, left), state.settings)}` : decision.why;
-  const kept = roundRecord(state, measure, convergence, does);
-  const next: SourceState = {
-    ...state,
-    convergence,
-    line: why,
-    rounds: keepRound(state.rounds, kept),
-    roundCount: state.roundCount + 1,
-    stallCount: state.stallCount + (decision.stalled ? 1 : 0),
-  };
-  const told = trace(decision.stalled ? 'stalled' : 'round', `round ${measure.round}: ${left} pages left, ${why}`);
-  if (does === 'abort') return withFirst(recover(next, at, 'failed', why), told);
-  if (does === 'switch') return withFirst(pause(next, at), told);
-  const onwards = sendRound(next, at, left);
-  if (decision.do !== 'throttle') return withFirst(onwards, told);
-  return withFirst(onwards, told, { do: 'throttle', percent: decision.percent });
-}
-
-function pause(state: SourceState, at: number): SourceStep {
-  const predicted = pauseMs(state.convergence.rates, state.convergence.lastPages);
-  const { paused: _paused, ...marks } = state.marks;
-  const next: SourceState = {
-    ...state,
-    phase: 'pausing',
-    predictedPauseMs: predicted,
-    deadline: at + Math.max(SWITCHOVER_TIMEOUT_MS, 3 * predicted),
-    marks: { ...marks, pause: at },
-  };
-  return stay(
-    next,
-    { do: 'announceLease', target: state.target },
-    { do: 'send', message: { type: 'pausing', round: state.round } },
-    { do: 'pauseVm' },
-  );
-}
-
-/** The VM stands, and what is left is counted for good. */
-function standing(state: SourceState, at: number, pages: number): SourceStep {
-  if (!holdsAtPause(state.convergence, pages, state.settings, state.forced)) {
-    const line = `taken back: with ${pages} pages left it ${needs(pauseMs(state.convergence.rates, pages), state.settings)}`;
-    const { pause: _pause, paused: _paused, ...marks } = state.marks;
-    const back = sendRound({ ...state, phase: 'precopy', convergence: retreat(state.convergence, pages), line, marks }, at, pages);
-    return withFirst(back, trace('retreat', line), { do: 'resumeVm' });
-  }
-  const next: SourceState = { ...state, phase: 'final', finalSent: false, stateSaved: false };
-  return stay(next, { do: 'sendRound', round: state.round, final: true }, { do: 'saveState' });
-}
-
-const sendState = (state: SourceState): SourceStep =>
-  state.finalSent && state.stateSaved ? stay(state, { do: 'sendState', userPaused: state.userPaused }) : stay(state);
-
-function leaseAnswered(state: SourceState, answer: LeaseAnswer, at: number): SourceStep {
-  if (answer.is === 'unknown') {
-    const line = `whether the VM belongs to the source or the target cannot be told yet (${answer.why}); it stays paused here until the lease can be read`;
-    const told = state.phase === 'uncertain' ? [] : [trace('uncertain', line)];
-    return stay({ ...state, phase: 'uncertain', line }, ...told, { do: 'readLease', afterMs: LEASE_READ_MS });
-  }
-  if (answer.is === 'kept') {
-    if (state.vmEnded !== null) return recover(state, at, 'cancelled', `the VM has ended: ${state.vmEnded}`);
-    if (state.cancelWhy !== null) return recover(state, at, 'cancelled', `cancelled: ${state.cancelWhy}`);
-    return recover(state, at, 'failed', 'the lease could not be passed on');
-  }
-  if (answer.is === 'lost') return recover(state, at, 'lost', `the VM belongs to ${answer.owner} now: the copy here must not run`);
-  const next: SourceState = { ...state, phase: 'handover', vmIs: 'target', deadline: at + HANDOVER_TIMEOUT_MS, marks: { ...state.marks, passed: at } };
-  if (state.marks.running !== undefined) return discard(next, '');
-  return stay(next, { do: 'send', message: { type: 'committed', epoch: answer.epoch } });
-}
-
-/** The VM goes on here, unless it has ended or belongs to somebody else. */
-function recover(state: SourceState, at: number, outcome: 'cancelled' | 'failed' | 'lost', line: string): SourceStep {
-  const resume = outcome !== 'lost' && state.vmEnded === null;
-  const vmIs = outcome === 'lost' ? 'elsewhere' : state.vmEnded === null ? 'source' : 'nowhere';
-  const next: SourceState = { ...state, phase: 'recovering', deadline: Infinity, outcome, line, vmIs, marks: { ...state.marks, ended: at } };
-  return stay(
-    next,
-    { do: 'recover', resume },
-    { do: 'announceLease', target: null },
-    { do: 'send', message: { type: 'cancel', why: line.slice(0, 1000) } },
-  );
-}
-
-function discard(state: SourceState, line: string): SourceStep {
-  const completed = line || `the VM runs on ${state.target!.hostName}`;
-  return stay({ ...state, phase: 'discarding', deadline: Infinity, outcome: 'completed', line: completed }, { do: 'discardVm' });
-}
-
-function end(state: SourceState, at: number): SourceStep {
-  return stay({ ...state, phase: 'ended', marks: { ...state.marks, ended: at } }, trace('ended', state.line), { do: 'close' });
-}
-
-const trace = (name: string, line: string): SourceCommand => ({ do: 'trace', name, line });
-const stay = (state: SourceState, ...commands: SourceCommand[]): SourceStep => ({ state, commands });
-const withFirst = ({ state, commands }: SourceStep, ...first: SourceCommand[]): SourceStep => ({ state, commands: [...first, ...commands] });

@@ -11,6 +11,7 @@ import { PAGE_BYTES, SENT_CACHE_BYTES } from './limits';
 import { MachineRunner } from './machine-runner';
 import { decodeText, MessageWriter } from './message-writer';
 import { PageSender } from './page-sender';
+import type { SourcePhase } from './phases';
 import type { ClockPort, CodecPort, LeaseAnswer, SourceLeasePort, SourceVmmPort, TracePort, TransportPort } from './ports';
 import { parseTargetMessage } from './protocol';
 import { RoundPlanner } from './round-planner';
@@ -73,7 +74,9 @@ export class SourceSession {
     this.planner = new RoundPlanner(vmm.ram.length / PAGE_BYTES);
     this.writer = new MessageWriter(transport, (bytes) => this.runner.feed({ type: 'progress', counts: { wireBytes: bytes } }));
     const bandwidth = (): number => this.runner.state.settings.bandwidthBytesPerSecond;
-    this.sender = new PageSender(this.encoder, this.writer, clock, codec, bandwidth, (counts) => this.runner.feed({ type: 'progress', counts }));
+    this.sender = new PageSender(this.encoder, this.writer, clock, codec, bandwidth, (counts) =>
+      this.runner.feed({ type: 'progress', counts }),
+    );
   }
 
   /** Runs the migration; what became of it. Never rejects. */
@@ -108,6 +111,10 @@ export class SourceSession {
 
   vmReset(): void {
     this.runner.feed({ type: 'vmReset' });
+  }
+
+  get phase(): SourcePhase {
+    return this.runner.state.phase;
   }
 
   /** Live, and final once over; reading it disturbs nothing. */

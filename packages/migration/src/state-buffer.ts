@@ -16,7 +16,7 @@ export class StateBuffer {
       throw new StreamError('bounds', `machine state of ${needed} bytes is more than any machine has`);
     }
     if (needed > this.room.length) {
-      const larger = new Uint8Array(Math.min(MAX_STATE_BYTES, Math.max(needed, 2 * this.room.length, STATE_CHUNK_BYTES)));
+      const larger = new Uint8Array(Math.min(MAX_STATE_BYTES, Math.max(needed, 2 * this.room.length)));
       larger.set(this.bytes);
       this.room = larger;
     }

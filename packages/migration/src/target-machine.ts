@@ -30,7 +30,12 @@ type EventOf<T extends TargetEvent['type']> = Extract<TargetEvent, { type: T }>;
 type Handler<E> = (state: TargetState, event: E) => TargetStep;
 type Events = { readonly [T in TargetEvent['type']]?: Handler<EventOf<T>> };
 type Messages = {
-  readonly [T in SourceMessage['type']]?: (state: TargetState, message: Extract<SourceMessage, { type: T }>, at: number, arrived: Arrived) => TargetStep;
+  readonly [T in SourceMessage['type']]?: (
+    state: TargetState,
+    message: Extract<SourceMessage, { type: T }>,
+    at: number,
+    arrived: Arrived,
+  ) => TargetStep;
 };
 
 export const startTarget = (): TargetState => ({
@@ -66,13 +71,20 @@ const ALWAYS: Events = {
     return stay({ ...state, cancelWhy: state.cancelWhy ?? why }, trace('cancelNoted', line));
   },
   failed: (state, { why, at }) => (beforeReady(state) ? discard(state, at, 'failed', why) : stay(state)),
-  closed: (state, { why, at }) => (beforeReady(state) ? discard(state, at, 'failed', `the connection to the source is gone: ${why}`) : stay(state)),
-  tick: (state, { at }) => (at < state.deadline || !beforeReady(state) ? stay(state) : discard(state, at, 'failed', 'nothing more came from the source')),
+  closed: (state, { why, at }) =>
+    beforeReady(state) ? discard(state, at, 'failed', `the connection to the source is gone: ${why}`) : stay(state),
+  tick: (state, { at }) =>
+    at < state.deadline || !beforeReady(state) ? stay(state) : discard(state, at, 'failed', 'nothing more came from the source'),
   pagesTaken: (state, { at }) => stay({ ...state, deadline: at + SOURCE_SILENCE_MS }),
   // Nobody but a source that was told `ready` passes the lease: without the VM's memory it is of no use here.
   verdict: (state, { verdict, at }) => {
     if (!beforeReady(state)) return stay(state);
-    return discard({ ...state, watching: false }, at, 'failed', verdict.is === 'acquired' ? 'the lease came before the VM was complete' : belongsTo(verdict.owner));
+    return discard(
+      { ...state, watching: false },
+      at,
+      'failed',
+      verdict.is === 'acquired' ? 'the lease came before the VM was complete' : belongsTo(verdict.owner),
+    );
   },
 };
 
@@ -85,13 +97,15 @@ const EVENTS: Readonly<Record<TargetPhase, Events>> = {
   checking: {
     checked: (state, { version, blockers, at }) => {
       const answer: TargetCommand = { do: 'send', message: { type: 'answer', version, blockers } };
-      if (blockers.length > 0) return withFirst(discard(state, at, 'failed', `this host cannot take the VM: ${blockers.join('; ')}`, false), answer);
+      if (blockers.length > 0)
+        return withFirst(discard(state, at, 'failed', `this host cannot take the VM: ${blockers.join('; ')}`, false), answer);
       return stay({ ...state, phase: 'agreed', deadline: at + RESERVE_TIMEOUT_MS }, answer);
     },
   },
   agreed: {},
   reserving: {
-    reserved: (state, { at }) => stay({ ...state, phase: 'receiving', deadline: at + SOURCE_SILENCE_MS, marks: { ...state.marks, reserved: at } }),
+    reserved: (state, { at }) =>
+      stay({ ...state, phase: 'receiving', deadline: at + SOURCE_SILENCE_MS, marks: { ...state.marks, reserved: at } }),
   },
   receiving: {},
   restoring: {
@@ -107,7 +121,8 @@ const EVENTS: Readonly<Record<TargetPhase, Events>> = {
       return stay({ ...state, line }, trace('awaiting', line), { do: 'lookAtLease' });
     },
     verdict: (state, { verdict, at }) => {
-      if (verdict.is === 'acquired') return startVm({ ...state, phase: 'starting', vmIs: 'target', epoch: verdict.epoch, marks: { ...state.marks, acquired: at } }, 0);
+      if (verdict.is === 'acquired')
+        return startVm({ ...state, phase: 'starting', vmIs: 'target', epoch: verdict.epoch, marks: { ...state.marks, acquired: at } }, 0);
       const outcome = state.cancelWhy === null ? 'failed' : 'cancelled';
       const { state: next, commands } = discard({ ...state, watching: false }, at, outcome, belongsTo(verdict.owner));
       return { state: { ...next, vmIs: verdict.owner === state.offer!.source.hostName ? 'source' : 'elsewhere' }, commands };
@@ -136,7 +151,8 @@ const MESSAGES: Readonly<Record<TargetPhase, Messages>> = {
   },
   checking: {},
   agreed: {
-    reserve: (state, _message, at) => stay({ ...state, phase: 'reserving', deadline: at + RESERVE_TIMEOUT_MS }, { do: 'reserve', offer: state.offer! }),
+    reserve: (state, _message, at) =>
+      stay({ ...state, phase: 'reserving', deadline: at + RESERVE_TIMEOUT_MS }, { do: 'reserve', offer: state.offer! }),
   },
   reserving: {},
   receiving: {
@@ -153,9 +169,18 @@ const MESSAGES: Readonly<Record<TargetPhase, Messages>> = {
     end: (state, message, at, arrived) => {
       if (!state.watching) return discard(state, at, 'failed', "the source said 'end' out of turn");
       const stateDiffers = message.stateBytes !== arrived.stateBytes || !sameSum(message.stateSum, arrived.stateSum);
-      const differs = difference(message, arrived) ?? (stateDiffers ? `of ${message.stateBytes} bytes of machine state ${arrived.stateBytes} came, or others than were sent` : undefined);
+      const differs =
+        difference(message, arrived) ??
+        (stateDiffers ? `of ${message.stateBytes} bytes of machine state ${arrived.stateBytes} came, or others than were sent` : undefined);
       if (differs) return discard(state, at, 'failed', differs);
-      const next: TargetState = { ...state, phase: 'restoring', sum: arrived.sum, userPaused: message.userPaused, deadline: at + SOURCE_SILENCE_MS, marks: { ...state.marks, complete: at } };
+      const next: TargetState = {
+        ...state,
+        phase: 'restoring',
+        sum: arrived.sum,
+        userPaused: message.userPaused,
+        deadline: at + SOURCE_SILENCE_MS,
+        marks: { ...state.marks, complete: at },
+      };
       return stay(next, { do: 'restore' });
     },
   },
@@ -171,7 +196,9 @@ const MESSAGES: Readonly<Record<TargetPhase, Messages>> = {
 };
 
 function onMessage(state: TargetState, message: SourceMessage, at: number, arrived: Arrived): TargetStep {
-  const handler = MESSAGES[state.phase][message.type] as ((s: TargetState, m: SourceMessage, at: number, arrived: Arrived) => TargetStep) | undefined;
+  const handler = MESSAGES[state.phase][message.type] as
+    | ((s: TargetState, m: SourceMessage, at: number, arrived: Arrived) => TargetStep)
+    | undefined;
   if (handler) return handler(state, message, at, arrived);
   if (!beforeReady(state)) return stay(state);
   if (message.type === 'cancel') return discard(state, at, 'cancelled', `the source gave up: ${message.why}`, false);
@@ -182,14 +209,25 @@ function difference(sent: { messages: number; pages: number; sum: Arrived['sum']
   if (sent.messages !== arrived.messages || sent.pages !== arrived.pages) {
     return `${sent.pages} pages in ${sent.messages} messages were sent, ${arrived.pages} in ${arrived.messages} came`;
   }
-  return sameSum(sent.sum, arrived.sum) ? undefined : `memory here differs from what was sent: checksum ${sumText(arrived.sum)}, not ${sumText(sent.sum)}`;
+  return sameSum(sent.sum, arrived.sum)
+    ? undefined
+    : `memory here differs from what was sent: checksum ${sumText(arrived.sum)}, not ${sumText(sent.sum)}`;
 }
 
 const startVm = (state: TargetState, afterMs: number): TargetStep =>
   stay({ ...state, startTries: state.startTries + 1 }, { do: 'startVm', epoch: state.epoch, userPaused: state.userPaused, afterMs });
 
 function discard(state: TargetState, at: number, outcome: 'cancelled' | 'failed', line: string, tell = true): TargetStep {
-  const next: TargetState = { ...state, phase: 'discarding', deadline: Infinity, outcome, line, vmIs: 'source', watching: false, marks: { ...state.marks, ended: at } };
+  const next: TargetState = {
+    ...state,
+    phase: 'discarding',
+    deadline: Infinity,
+    outcome,
+    line,
+    vmIs: 'source',
+    watching: false,
+    marks: { ...state.marks, ended: at },
+  };
   const told: TargetCommand[] = tell ? [{ do: 'send', message: { type: 'cancel', why: line.slice(0, 1000) } }] : [];
   return stay(next, ...told, ...(state.watching ? [{ do: 'unwatchLease' } as const] : []), { do: 'discardVm' });
 }
@@ -200,4 +238,7 @@ function end(state: TargetState, at: number): TargetStep {
 
 const trace = (name: string, line: string): TargetCommand => ({ do: 'trace', name, line });
 const stay = (state: TargetState, ...commands: TargetCommand[]): TargetStep => ({ state, commands });
-const withFirst = ({ state, commands }: TargetStep, ...first: TargetCommand[]): TargetStep => ({ state, commands: [...first, ...commands] });
+const withFirst = ({ state, commands }: TargetStep, ...first: TargetCommand[]): TargetStep => ({
+  state,
+  commands: [...first, ...commands],
+});

@@ -8,6 +8,7 @@ import { lineOf, StreamError } from './errors';
 import { MAX_CONTROL_BYTES, MAX_HINT_BYTES } from './limits';
 import { MachineRunner } from './machine-runner';
 import { decodeText, MessageWriter } from './message-writer';
+import type { TargetPhase } from './phases';
 import type { ClockPort, CodecPort, Offer, TargetLeasePort, TargetVmmPort, TracePort, TransportPort } from './ports';
 import { agreeVersion, type OfferMessage, parseSourceMessage, PROTOCOL } from './protocol';
 import { StateBuffer } from './state-buffer';
@@ -59,6 +60,7 @@ export class TargetSession {
   private decoder: PageDecoder | undefined;
   private readonly state = new StateBuffer();
   private wireBytes = 0;
+  private reserving: Promise<void> | undefined;
   private settle!: (record: TargetRecord) => void;
   private readonly over = new Promise<TargetRecord>((resolve) => {
     this.settle = resolve;
@@ -87,9 +89,14 @@ export class TargetSession {
     this.runner.feed({ type: 'cancel', why });
   }
 
+  get phase(): TargetPhase {
+    return this.runner.state.phase;
+  }
+
   record(): TargetRecord {
     const { phase, vmIs, outcome, line, offer, epoch, marks } = this.runner.state;
-    const between = (from: number | undefined, to: number | undefined): number | null => (from === undefined || to === undefined ? null : to - from);
+    const between = (from: number | undefined, to: number | undefined): number | null =>
+      from === undefined || to === undefined ? null : to - from;
     const end = marks.ended ?? this.ports.clock.now();
     return {
       migrationId: offer?.migrationId ?? null,
@@ -190,7 +197,12 @@ export class TargetSession {
   private async reserve({ migrationId, vm, config }: OfferMessage): Promise<void> {
     const offer: Offer = { migrationId, vm, config };
     const { vmm, codec, lease } = this.ports;
-    const { ram } = await vmm.reserve(offer);
+    const reserving = vmm.reserve(offer);
+    this.reserving = reserving.then(
+      () => {},
+      () => {},
+    );
+    const { ram } = await reserving;
     if (this.runner.state.phase !== 'reserving') return;
     if (ram.length !== vm.memoryBytes) throw new RangeError(`${ram.length} bytes of memory were reserved, the VM has ${vm.memoryBytes}`);
     this.decoder = new PageDecoder(ram, codec, vmm.beforeWrite && ((firstPage, pages) => vmm.beforeWrite!(firstPage, pages)));
@@ -200,7 +212,10 @@ export class TargetSession {
 
   private startVm(epoch: number, userPaused: boolean): void {
     const failed = (error: unknown): void => this.runner.feed({ type: 'startFailed', why: lineOf(error) });
-    this.runner.attempt(() => this.ports.vmm.start({ epoch, userPaused }).then(() => this.runner.feed({ type: 'started' }), failed), failed);
+    this.runner.attempt(
+      () => this.ports.vmm.start({ epoch, userPaused }).then(() => this.runner.feed({ type: 'started' }), failed),
+      failed,
+    );
   }
 
   private async announce(): Promise<void> {
@@ -210,7 +225,11 @@ export class TargetSession {
 
   private async discardVm(): Promise<void> {
     this.decoder = undefined;
-    await this.ports.vmm.discard().catch((error) => this.ports.trace.event('discardFailed', lineOf(error), {}));
+    const discard = (): Promise<void> =>
+      this.ports.vmm.discard().catch((error) => this.ports.trace.event('discardFailed', lineOf(error), {}));
+    // What a reservation still under way takes must go, too.
+    await discard();
+    await this.reserving?.then(discard);
     this.runner.feed({ type: 'discarded' });
   }
 

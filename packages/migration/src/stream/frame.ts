@@ -32,7 +32,10 @@ export const padded = (bytes: number): number => (bytes + 3) & ~3;
 export const newMessageBuffer = (bytes = MAX_MESSAGE_BYTES): Uint8Array => new Uint8Array(Math.min(padded(bytes), MAX_MESSAGE_BYTES));
 
 const seedOf = (view: DataView): number =>
-  view.getUint16(FRAME.version, true) ^ (view.getUint16(FRAME.kind, true) << 16) ^ Math.imul(view.getUint32(FRAME.number, true), 0x9e3779b1) ^ view.getUint32(FRAME.bytes, true);
+  view.getUint16(FRAME.version, true) ^
+  (view.getUint16(FRAME.kind, true) << 16) ^
+  Math.imul(view.getUint32(FRAME.number, true), 0x9e3779b1) ^
+  view.getUint32(FRAME.bytes, true);
 
 export class FrameWriter {
   private next = 0;
@@ -50,7 +53,13 @@ export class FrameWriter {
     view.setUint8(FRAME.reserved, 0);
     view.setUint32(FRAME.number, this.next++, true);
     view.setUint32(FRAME.bytes, bodyBytes, true);
-    sumWords(new Int32Array(buffer.buffer, buffer.byteOffset, size >>> 2), FRAME.size >>> 2, padded(bodyBytes) >>> 2, seedOf(view), this.sum);
+    sumWords(
+      new Int32Array(buffer.buffer, buffer.byteOffset, size >>> 2),
+      FRAME.size >>> 2,
+      padded(bodyBytes) >>> 2,
+      seedOf(view),
+      this.sum,
+    );
     view.setUint32(FRAME.sum, this.sum.low, true);
     view.setUint32(FRAME.sum + 4, this.sum.high, true);
     return buffer.subarray(0, size);
@@ -85,9 +94,16 @@ export class FrameReader {
       throw new StreamError('not-a-message', 'what arrived is no message of a migration');
     }
     const version = view.getUint16(FRAME.version, true);
-    if (version !== this.version && version !== HANDSHAKE_VERSION) throw new StreamError('version', `a message has protocol version ${version}, agreed is ${this.version}`);
+    if (version !== this.version && version !== HANDSHAKE_VERSION)
+      throw new StreamError('version', `a message has protocol version ${version}, agreed is ${this.version}`);
     if (FRAME.size + padded(bodyBytes) !== length) throw new StreamError('bounds', `a message of ${length} bytes announces ${bodyBytes}`);
-    sumWords(new Int32Array(bytes.buffer, bytes.byteOffset, length >>> 2), FRAME.size >>> 2, (length - FRAME.size) >>> 2, seedOf(view), this.sum);
+    sumWords(
+      new Int32Array(bytes.buffer, bytes.byteOffset, length >>> 2),
+      FRAME.size >>> 2,
+      (length - FRAME.size) >>> 2,
+      seedOf(view),
+      this.sum,
+    );
     if (view.getUint32(FRAME.sum, true) !== this.sum.low || view.getUint32(FRAME.sum + 4, true) !== this.sum.high) {
       throw new StreamError('damaged', `message ${this.next} was changed on its way: its checksum does not match`);
     }

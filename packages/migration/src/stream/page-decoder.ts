@@ -100,7 +100,10 @@ export class PageDecoder {
     this.unpacked ??= new Uint8Array(BATCH_BYTES);
     const out = this.unpacked.subarray(0, rawBytes);
     if (rawBytes === 0 || this.codec.uncompress(area, out) !== rawBytes) {
-      throw new StreamError('packing', `message ${this.messages} of pages is damaged: its packed data does not unpack to ${rawPages} pages`);
+      throw new StreamError(
+        'packing',
+        `message ${this.messages} of pages is damaged: its packed data does not unpack to ${rawPages} pages`,
+      );
     }
     return out;
   }

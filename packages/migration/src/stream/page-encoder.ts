@@ -11,7 +11,18 @@ import { packedBound } from '../ports';
 import type { RoundPlanner } from '../round-planner';
 import { encodeDelta, NO_DELTA, UNCHANGED } from './delta';
 import { FRAME, padded } from './frame';
-import { ENCODING, FILL_WORDS, isFilledPage, isZeroPage, KIND_SHIFT, PAGE_KIND, type PageKind, PAGES, RUN_BYTES, RUN_PAGES_MASK } from './page-layout';
+import {
+  ENCODING,
+  FILL_WORDS,
+  isFilledPage,
+  isZeroPage,
+  KIND_SHIFT,
+  PAGE_KIND,
+  type PageKind,
+  PAGES,
+  RUN_BYTES,
+  RUN_PAGES_MASK,
+} from './page-layout';
 import { MemorySum } from './page-sum';
 import { SentCache } from './sent-cache';
 
@@ -28,7 +39,15 @@ export interface SentCounts {
   deltaBytes: number;
 }
 
-export const noCounts = (): SentCounts => ({ zeroPages: 0, fillPages: 0, deltaPages: 0, rawPages: 0, unchangedPages: 0, skippedPages: 0, deltaBytes: 0 });
+export const noCounts = (): SentCounts => ({
+  zeroPages: 0,
+  fillPages: 0,
+  deltaPages: 0,
+  rawPages: 0,
+  unchangedPages: 0,
+  skippedPages: 0,
+  deltaBytes: 0,
+});
 
 /** A batch whose page area lies in `buffer`, not yet packed. */
 export interface Batch {
@@ -48,6 +67,10 @@ export const PAGE_AREA = FRAME.size + PAGES.size;
 /** Pages looked at before deltas are judged, and the share of them that must have paid. */
 const JUDGED_PAGES = 64;
 const WORTH_A_BASE = 0.1;
+/** Judgement fades after so many, so that a guest that changes its ways is noticed. */
+const FADE_PAGES = 2048;
+/** One page in so many is compared although it does not seem to pay. */
+const SAMPLE = 16;
 
 export class PageEncoder {
   readonly sum: MemorySum;
@@ -63,10 +86,7 @@ export class PageEncoder {
   private deltaTried = 0;
   private deltaPaid = 0;
 
-  constructor(
-    private readonly ram: Uint8Array,
-    cacheBytes: number,
-  ) {
+  constructor(ram: Uint8Array, cacheBytes: number) {
     const pageCount = ram.length / PAGE_BYTES;
     this.words = new Int32Array(ram.buffer, ram.byteOffset, ram.length / 4);
     this.sum = new MemorySum(pageCount);
@@ -109,7 +129,16 @@ export class PageEncoder {
   /** One that would only be the base of a delta is sent all the same, unless deltas have proved useless. */
   private maySkip(page: number, round: number): boolean {
     if (round === 0 || this.cache.capacity === 0 || this.cache.find(page) >= 0) return true;
+    return this.deltasUseless;
+  }
+
+  private get deltasUseless(): boolean {
     return this.deltaTried >= JUDGED_PAGES && this.deltaPaid < this.deltaTried * WORTH_A_BASE;
+  }
+
+  /** Whether the page is compared and kept: while deltas do not pay, only a sample of pages, always the same ones. */
+  private keeps(page: number, round: number): boolean {
+    return round > 0 && (!this.deltasUseless || page % SAMPLE === 0);
   }
 
   /** False: nothing is to be sent for it, or no more than its number. */
@@ -124,7 +153,7 @@ export class PageEncoder {
     }
     const to = slot * PAGE_WORDS;
     area.set(words.subarray(at, at + PAGE_WORDS), to);
-    const kind = this.kindOf(page, area, to);
+    const kind = this.kindOf(page, round, area, to);
     if (kind === UNCHANGED_PAGE) {
       counts.unchangedPages++;
       return false;
@@ -135,16 +164,20 @@ export class PageEncoder {
     if (kind === PAGE_KIND.fill) this.smallWords += FILL_WORDS;
     if (kind === PAGE_KIND.delta) this.smallWords += this.small[this.smallWords] + 1;
     this.sum.set(page, area, slot);
-    if (round > 0) this.cache.put(page, round, area, to);
+    if (this.keeps(page, round)) this.cache.put(page, round, area, to);
+    else this.cache.drop(page);
     return true;
   }
 
-  private kindOf(page: number, area: Int32Array, to: number): PageKind | typeof UNCHANGED_PAGE {
+  private kindOf(page: number, round: number, area: Int32Array, to: number): PageKind | typeof UNCHANGED_PAGE {
     if (area[to] === area[to + 2] && isFilledPage(area, to)) return PAGE_KIND.fill;
-    const kept = this.cache.find(page);
+    const kept = this.keeps(page, round) ? this.cache.find(page) : -1;
     if (kept < 0) return PAGE_KIND.raw;
     const length = encodeDelta(this.cache.wordsOf(kept), this.cache.offsetOf(kept), area, to, this.small, this.smallWords);
-    this.deltaTried++;
+    if (this.deltaTried++ >= FADE_PAGES) {
+      this.deltaTried /= 2;
+      this.deltaPaid /= 2;
+    }
     if (length === NO_DELTA) return PAGE_KIND.raw;
     this.deltaPaid++;
     return length === UNCHANGED ? UNCHANGED_PAGE : PAGE_KIND.delta;

@@ -11,6 +11,8 @@
  */
 import { PAGE_WORDS } from '../limits';
 
+const { imul } = Math;
+
 const A = 0x9e3779b1 | 0;
 const B = 0x85ebca77 | 0;
 const C = 0xc2b2ae3d | 0;
@@ -25,14 +27,15 @@ export interface Sum {
 export const sameSum = (one: Sum, other: Sum): boolean => one.low === other.low && one.high === other.high;
 
 /** As 16 hexadecimal digits, for messages and JSON. */
-export const sumText = ({ low, high }: Sum): string => (high >>> 0).toString(16).padStart(8, '0') + (low >>> 0).toString(16).padStart(8, '0');
+export const sumText = ({ low, high }: Sum): string =>
+  (high >>> 0).toString(16).padStart(8, '0') + (low >>> 0).toString(16).padStart(8, '0');
 
 /** murmur3's last step. */
 function mix(value: number): number {
   let v = value ^ (value >>> 16);
-  v = Math.imul(v, 0x85ebca6b);
+  v = imul(v, 0x85ebca6b);
   v ^= v >>> 13;
-  v = Math.imul(v, 0xc2b2ae35);
+  v = imul(v, 0xc2b2ae35);
   return v ^ (v >>> 16);
 }
 
@@ -40,7 +43,7 @@ function mix(value: number): number {
 export function sumWords(words: Int32Array, from: number, count: number, seed: number, out: Sum): void {
   let a = A ^ seed;
   let b = B + seed;
-  let c = C ^ Math.imul(seed, A);
+  let c = C ^ imul(seed, A);
   let d = D - seed;
   let at = from;
   const end = from + count;
@@ -49,17 +52,17 @@ export function sumWords(words: Int32Array, from: number, count: number, seed: n
     b ^= words[at + 1];
     c ^= words[at + 2];
     d ^= words[at + 3];
-    a = Math.imul((a << 13) | (a >>> 19), A);
-    b = Math.imul((b << 15) | (b >>> 17), B);
-    c = Math.imul((c << 11) | (c >>> 21), C);
-    d = Math.imul((d << 17) | (d >>> 15), D);
+    a = imul((a << 13) | (a >>> 19), A);
+    b = imul((b << 15) | (b >>> 17), B);
+    c = imul((c << 11) | (c >>> 21), C);
+    d = imul((d << 17) | (d >>> 15), D);
   }
   for (; at < end; at++) {
     a ^= words[at];
-    a = Math.imul((a << 13) | (a >>> 19), A);
+    a = imul((a << 13) | (a >>> 19), A);
   }
-  out.low = mix(mix(a + Math.imul(b, C)) ^ c ^ Math.imul(d, A)) >>> 0;
-  out.high = mix(mix(c + Math.imul(d, B)) + a + Math.imul(b, D)) >>> 0;
+  out.low = mix(mix(a + imul(b, C)) ^ c ^ imul(d, A)) >>> 0;
+  out.high = mix(mix(c + imul(d, B)) + a + imul(b, D)) >>> 0;
 }
 
 /** The sum of bytes, a multiple of 4 of them at an address that is a multiple of 4. */

@@ -102,7 +102,8 @@ export class SourceLease implements SourceLeasePort {
     this.process.tell(this.storage.times.now + BEAT_MS, async () => {
       if (this.ended) return;
       const beat = { counter: ++this.counter, next: this.next };
-      if (!this.passing) await this.storage.request(this.process, () => beat.counter > this.storage.beat.counter && (this.storage.beat = beat));
+      if (!this.passing)
+        await this.storage.request(this.process, () => beat.counter > this.storage.beat.counter && (this.storage.beat = beat));
       this.beatSoon();
     });
   }
@@ -155,7 +156,11 @@ export class TargetLease implements TargetLeasePort {
 
   private async observe(): Promise<void> {
     const { storage } = this;
-    const found = await storage.request(this.process, () => ({ epoch: storage.epoch, owner: storage.claims.get(storage.epoch), ...storage.beat }));
+    const found = await storage.request(this.process, () => ({
+      epoch: storage.epoch,
+      owner: storage.claims.get(storage.epoch),
+      ...storage.beat,
+    }));
     if (!found || !this.watching) return;
     if (found.owner === 'target') return this.tell({ is: 'acquired', epoch: found.epoch });
     if (found.epoch > 1) return this.tell({ is: 'refused', owner: found.owner === 'source' ? 'host-1' : 'host-3' });

@@ -1,3 +1,5 @@
+const { imul, floor } = Math;
+
 /** Seeded random numbers (mulberry32): the same seed gives the same schedule on every machine. */
 export class Random {
   constructor(private state: number) {}
@@ -5,9 +7,14 @@ export class Random {
   /** From 0 up to, not including, 1. */
   next(): number {
     this.state = (this.state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(this.state ^ (this.state >>> 15), 1 | this.state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    let mixed = imul(this.state ^ (this.state >>> 15), 1 | this.state);
+    mixed = (mixed + imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  }
+
+  /** A whole number from 0 to `end` - 1. */
+  below(end: number): number {
+    return floor(this.next() * end);
   }
 
   between(low: number, high: number): number {
@@ -19,6 +26,6 @@ export class Random {
   }
 
   pick<T>(items: readonly T[]): T {
-    return items[Math.floor(this.next() * items.length)];
+    return items[floor(this.next() * items.length)];
   }
 }

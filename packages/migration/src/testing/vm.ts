@@ -14,13 +14,17 @@ const OP_MS = 3;
 export class SourceVm implements SourceVmmPort {
   readonly ram = new Uint8Array(RAM_PAGES * PAGE_BYTES);
   readonly freshlyDirty = new Uint8Array(RAM_PAGES);
+  private readonly touched = Array.from({ length: RAM_PAGES }, (_, page) => page < POPULATED);
   logging = false;
   running = true;
   throttle = 0;
   discarded = false;
   userPaused = false;
   private migrationPaused = false;
+  /** A pause under way is taken back by counting on. */
+  private pauses = 0;
   private ended = false;
+  private lastAt = 0;
 
   constructor(
     private readonly process: Process,
@@ -29,7 +33,7 @@ export class SourceVm implements SourceVmmPort {
   ) {
     const { random } = process.times;
     for (let page = 0; page < POPULATED; page++) {
-      if (random.chance(0.8)) this.ram.fill(Math.floor(random.next() * 256), page * PAGE_BYTES, page * PAGE_BYTES + Math.floor(random.next() * PAGE_BYTES));
+      if (random.chance(0.8)) this.ram.fill(random.below(256), page * PAGE_BYTES, page * PAGE_BYTES + random.below(PAGE_BYTES));
     }
     process.onKill = () => {
       this.running = false;
@@ -38,11 +42,11 @@ export class SourceVm implements SourceVmmPort {
   }
 
   populated(): readonly PageRun[] {
-    return [{ firstPage: 0, pages: POPULATED }];
+    return this.touched.flatMap((touched, page) => (touched ? [{ firstPage: page, pages: 1 }] : []));
   }
 
   beginRound(): Promise<Uint8Array> {
-    return this.process.soon(OP_MS, () => {
+    return this.inOrder(() => {
       const map = this.freshlyDirty.slice();
       this.freshlyDirty.fill(0);
       this.logging = true;
@@ -51,7 +55,7 @@ export class SourceVm implements SourceVmmPort {
   }
 
   stopLog(): Promise<void> {
-    return this.process.soon(OP_MS, () => {
+    return this.inOrder(() => {
       this.logging = false;
     });
   }
@@ -61,17 +65,22 @@ export class SourceVm implements SourceVmmPort {
   }
 
   pause(): Promise<void> {
+    const serial = ++this.pauses;
     return this.process.soon(this.fault === 'slowPause' ? 20_000 : OP_MS, () => {
+      if (serial !== this.pauses) return;
       this.migrationPaused = true;
       this.update();
     });
   }
 
   saveState(): Promise<SavedState> {
-    return this.process.soon(OP_MS, () => (this.fault === 'saveState' ? new Error('a disk could not be flushed') : { bytes: stateOf(this.ram), userPaused: this.userPaused }));
+    return this.process.soon(OP_MS, () =>
+      this.fault === 'saveState' ? new Error('a disk could not be flushed') : { bytes: stateOf(this.ram), userPaused: this.userPaused },
+    );
   }
 
   resume(): Promise<void> {
+    this.pauses++;
     return this.process.soon(OP_MS, () => {
       this.migrationPaused = false;
       this.update();
@@ -100,6 +109,13 @@ export class SourceVm implements SourceVmmPort {
     this.update();
   }
 
+  /** Orders to the vCPU's thread arrive as they were given. */
+  private inOrder<T>(act: () => T): Promise<T> {
+    const { times } = this.process;
+    this.lastAt = Math.max(this.lastAt, times.now) + times.random.between(0, OP_MS);
+    return new Promise((resolve) => this.process.tell(this.lastAt, () => resolve(act())));
+  }
+
   private update(): void {
     this.running = !this.ended && !this.userPaused && !this.migrationPaused && this.process.alive;
   }
@@ -115,13 +131,15 @@ export class SourceVm implements SourceVmmPort {
 
   private write(): void {
     const { random } = this.process.times;
-    const page = Math.floor(random.next() * RAM_PAGES);
+    const page = random.below(RAM_PAGES);
     const from = page * PAGE_BYTES;
+    this.touched[page] = true;
     const lost = this.fault === 'lossyLog' && random.chance(0.3);
     if (this.logging && !lost) this.freshlyDirty[page] = 1;
     if (random.chance(0.2)) this.ram.fill(0, from, from + PAGE_BYTES);
-    else if (random.chance(0.3)) for (let at = from; at < from + PAGE_BYTES; at += 1 + Math.floor(random.next() * 4)) this.ram[at] = at ^ (random.next() * 256);
-    else this.ram[from + Math.floor(random.next() * PAGE_BYTES)]++;
+    else if (random.chance(0.3))
+      for (let at = from; at < from + PAGE_BYTES; at += 1 + random.below(40)) this.ram[at] = at ^ (random.next() * 256);
+    else this.ram[from + random.below(PAGE_BYTES)]++;
   }
 }
 
@@ -140,15 +158,15 @@ export class TargetVm implements TargetVmmPort {
     private readonly process: Process,
     private readonly fault: Fault | undefined,
   ) {
-    this.failures = fault === 'start' ? 1 + Math.floor(process.times.random.next() * 5) : 0;
+    this.failures = fault === 'start' ? 1 + process.times.random.below(5) : 0;
     process.onKill = () => {
       this.running = false;
       this.reserved = false;
     };
   }
 
-  facts(): HostFacts {
-    return hostFacts();
+  facts(): Promise<HostFacts> {
+    return this.process.soon(OP_MS, () => hostFacts());
   }
 
   reserve(): Promise<{ ram: Uint8Array }> {
