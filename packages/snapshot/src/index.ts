@@ -9,3 +9,4 @@ export { type ExpectedSections, StateReader } from './read-state';
 export { FileSink, FileSource, openStateFile, removeAbandoned, saveStateFile } from './node-files';
 export { type StateSummary, describeState, verifyState, verifyStateFile } from './describe';
 export { FORMAT_VERSION } from './layout';
+export { decodeBlock, encodeBlock } from './lz4-block';

@@ -25,10 +25,14 @@ export const enum Cell {
   SubmitTail = 1,
   CompleteHead = 2,
   CompleteTail = 3,
-  /** 1 while the disk's thread waits on SubmitHead: only then does a submission need a wake. */
+  /** 1 while the disk's thread waits on Doorbell: only then does a submission need to ring. */
   Sleeping = 4,
   /** Requests that wait for the datastore to come back; the vCPU does not run meanwhile. */
   Held = 5,
+  /** Changed and notified to wake the disk's thread. */
+  Doorbell = 6,
+  /** Orders that the shell has posted; the thread counts those it got. */
+  Orders = 7,
 }
 const CELLS = 16;
 
@@ -55,6 +59,12 @@ const BOUNCE_AT = (SLOTS_AT + SLOTS * SLOT_WORDS) * 4;
 const CHANNEL_BYTES = BOUNCE_AT + BOUNCE_BYTES;
 
 export const createChannel = (): SharedArrayBuffer => new SharedArrayBuffer(CHANNEL_BYTES);
+
+/** Wakes the disk's thread. A ring between its last look and its wait is not lost: the wait sees another value. */
+export function ring(cells: Int32Array): void {
+  Atomics.add(cells, Cell.Doorbell, 1);
+  Atomics.notify(cells, Cell.Doorbell);
+}
 
 /** One thread's view of a channel. */
 export class Channel {

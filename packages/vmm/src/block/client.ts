@@ -1,6 +1,6 @@
 import { type BlockPort, type BlockRequest, type BlockStatus, SECTOR_BYTES, type Segment } from '@godwit/machine';
 import type { GuestMemory } from '../guest-memory';
-import { BOUNCE_BASE, BOUNCE_BYTES, Cell, Channel, FLAG_FUA, KINDS, SEGMENTS, SLOTS, SlotField, STATUSES } from './channel';
+import { BOUNCE_BASE, BOUNCE_BYTES, Cell, Channel, FLAG_FUA, KINDS, ring, SEGMENTS, SLOTS, SlotField, STATUSES } from './channel';
 
 /** What one disk is, as the shell that opened it says. */
 export interface DiskShape {
@@ -153,7 +153,7 @@ export class BlockClient implements BlockPort {
       started = true;
     }
     const { cells } = this.channel;
-    if (started && Atomics.load(cells, Cell.Sleeping) === 1) Atomics.notify(cells, Cell.SubmitHead);
+    if (started && Atomics.load(cells, Cell.Sleeping) === 1) ring(cells);
   }
 
   private fill(slot: number, part: Part): void {

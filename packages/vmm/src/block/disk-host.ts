@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { Cell, createChannel } from './channel';
+import { Cell, createChannel, ring } from './channel';
 import type { DiskShape } from './client';
 
 /** Which image a disk is. */
@@ -117,7 +117,8 @@ export class DiskHost extends EventEmitter {
   }
 
   private order(order: DiskOrder): void {
+    Atomics.add(this.cells, Cell.Orders, 1);
     this.worker.postMessage(order);
-    Atomics.notify(this.cells, Cell.SubmitHead);
+    ring(this.cells);
   }
 }

@@ -1,5 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { loadNative } from '@godwit/metal';
+import { Cell } from './channel';
 import type { DiskMessage, DiskOrder, ImageSpec } from './disk-host';
 import { openImage } from './open-image';
 import { BlockServer } from './server';
@@ -18,7 +19,11 @@ const post = (message: DiskMessage): void => port.postMessage(message);
 async function main(): Promise<void> {
   let closing = false;
   let order: 'open' | undefined;
+  let orders = 0;
+  const cells = new Int32Array(channel);
+  const orderComing = (): boolean => Atomics.load(cells, Cell.Orders) !== orders;
   port.on('message', (message: DiskOrder) => {
+    orders++;
     if (message.type === 'open') order = 'open';
     if (message.type === 'close') closing = true;
   });
@@ -29,6 +34,7 @@ async function main(): Promise<void> {
   }
   const image = await openImage(spec);
   let server: BlockServer | undefined;
+  /** Timers armed and orders under way: the event loop is needed. */
   let timers = 0;
   port.on('message', (order: DiskOrder) => {
     if (order.type === 'settle') void settle();
@@ -36,11 +42,14 @@ async function main(): Promise<void> {
   });
   post(later ? { type: 'opened' } : { type: 'ready', shape: image.shape });
   const settle = async (): Promise<void> => {
+    timers++;
     try {
       await image.flush();
       post({ type: 'settled', mark: await image.mark() });
     } catch (error) {
       post({ type: 'settled', mark: { bytes: 0, mtimeMs: 0 }, error: `${spec.location}: ${(error as Error).message}` });
+    } finally {
+      timers--;
     }
   };
   const start = (): BlockServer =>
@@ -60,8 +69,8 @@ async function main(): Promise<void> {
     // Guest RAM is there once the vCPU submits anything.
     if (!server && idle.pending) server = start();
     if (server?.serve()) continue;
-    if (server && (server.active > 0 || timers > 0)) await Promise.race([server.waitForSubmission(), pause(20)]);
-    else (server ?? idle).waitBlocking(IDLE_MS);
+    if (timers > 0 || (server && server.active > 0)) await Promise.race([(server ?? idle).waitForRing(orderComing), pause(20)]);
+    else (server ?? idle).waitBlocking(IDLE_MS, orderComing);
     await pause(0);
   }
   server?.serve();

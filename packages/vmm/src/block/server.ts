@@ -72,22 +72,24 @@ export class BlockServer {
     return any;
   }
 
-  /** Waits on the channel at most so long for a submission; blocks the thread. */
-  waitBlocking(milliseconds: number): void {
+  /** Blocks the thread until somebody rings, at most so long; not at all when there is work, or `otherwise` says so. */
+  waitBlocking(milliseconds: number, otherwise: () => boolean): void {
     const { cells } = this.channel;
-    const seen = Atomics.load(cells, Cell.SubmitTail);
+    const bell = Atomics.load(cells, Cell.Doorbell);
     Atomics.store(cells, Cell.Sleeping, 1);
-    Atomics.wait(cells, Cell.SubmitHead, seen, milliseconds);
+    if (!this.pending && !otherwise()) Atomics.wait(cells, Cell.Doorbell, bell, milliseconds);
     Atomics.store(cells, Cell.Sleeping, 0);
   }
 
-  /** Resolves at the next submission. */
-  async waitForSubmission(): Promise<void> {
+  /** The same in the event loop. */
+  async waitForRing(otherwise: () => boolean): Promise<void> {
     const { cells } = this.channel;
-    const seen = Atomics.load(cells, Cell.SubmitTail);
+    const bell = Atomics.load(cells, Cell.Doorbell);
     Atomics.store(cells, Cell.Sleeping, 1);
-    const waiting = Atomics.waitAsync(cells, Cell.SubmitHead, seen);
-    if (waiting.async) await waiting.value;
+    if (!this.pending && !otherwise()) {
+      const waiting = Atomics.waitAsync(cells, Cell.Doorbell, bell);
+      if (waiting.async) await waiting.value;
+    }
     Atomics.store(cells, Cell.Sleeping, 0);
   }
 
