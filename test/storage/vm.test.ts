@@ -52,7 +52,7 @@ test('one host at a time, whatever happens to it or to the storage', async () =>
   expect(second.vm.stderr).toMatch(/^godwit: VM web is in use on .*: stop it there, or migrate it, first\n$/);
 
   // The server hangs: the VM stands still before its lease ends, and goes on when the server does.
-  await first.ssh('(i=0; while :; do i=$((i+1)); echo $i > /root/n && sync /root/n; done) > /dev/null 2>&1 &');
+  await first.ssh('(i=0; while :; do i=$((i+1)); echo $i > /root/n.new && sync /root/n.new && mv /root/n.new /root/n && sync /root; done) > /dev/null 2>&1 &');
   const hung = Date.now();
   server.hang();
   await until(() => first.vm.stderr.includes('stands still'), 2 * LEASE_MS);
@@ -64,7 +64,7 @@ test('one host at a time, whatever happens to it or to the storage', async () =>
   expect(await first.ssh('dmesg | grep -ciE "I/O error|remount" || true')).toBe('0\n');
 
   // The host dies: its VM is free after the lease.
-  const before = Number(await first.ssh('sync; cat /root/n'));
+  const before = Number(await first.ssh('n=$(cat /root/n); sync; echo $n'));
   const died = Date.now();
   first.vm.child.kill('SIGKILL');
   await first.vm.ended;
