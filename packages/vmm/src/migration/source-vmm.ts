@@ -40,6 +40,8 @@ export class SourceVmm implements SourceVmmPort {
   }
 
   async pause(): Promise<void> {
+    // What the disks hold goes out while the guest still runs: little is left for the pause.
+    await this.vm.settleDisks();
     this.saved = await this.vm.save();
   }
 
