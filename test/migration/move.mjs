@@ -4,7 +4,7 @@
  * it on one connection.
  */
 import { spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
@@ -58,7 +58,7 @@ class Host {
   }
 }
 
-/** → { records: source's and target's of each move, proof, fsck, gapMs: longest time between two answers } */
+/** → { records: source's and target's of each move, proof, fsck, gapMs: the longest that a line and its echo took } */
 export async function moveAround({ moves, load = false, log = () => {} }) {
   const files = await debianFiles(log);
   const scratch = new Scratch();
@@ -81,7 +81,7 @@ export async function moveAround({ moves, load = false, log = () => {} }) {
       await ssh(files, sshPort, 'setsid /root/load.sh start > /dev/null 2>&1 < /dev/null &');
     }
     // One connection that lasts through every move: the guest answers each line.
-    const { gap, stop, alive } = echoes(files, sshPort, scratch);
+    const connection = await echoes(files, sshPort, scratch);
     const records = [];
     for (let move = 1; move <= moves; move++) {
       const target = new Host({ ...order, role: 'target', name: `host${move}` });
@@ -89,20 +89,21 @@ export async function moveAround({ moves, load = false, log = () => {} }) {
       await new Promise((resolve) => setTimeout(resolve, 500));
       target.do('listen');
       const { port } = await target.next('listening');
-      gap.longest = 0;
+      connection.take();
       const arrived = target.next('record', 120_000);
       current.do('migrate', { port });
       const [source, there] = await Promise.all([current.next('record', 120_000), arrived]);
       await new Promise((resolve) => setTimeout(resolve, 700));
-      records.push({ source: source.record, target: there.record, gapMs: gap.longest });
-      log(`move ${move}: ${source.record.outcome}, ${JSON.stringify(source.record.pause ?? source.record)}, outside gap ${Math.round(gap.longest)} ms`);
+      const gapMs = connection.take();
+      records.push({ source: source.record, target: there.record, gapMs });
+      log(`move ${move}: ${source.record.outcome}, ${JSON.stringify(source.record.pause ?? source.record)}, outside gap ${Math.round(gapMs)} ms`);
       if (source.record.outcome !== 'moved' && source.record.outcome !== 'completed') log(JSON.stringify(source.record));
       current = target;
-      await untilHttp(httpPort, 20_000);
+      await untilHttp(httpPort, 60_000);
     }
     const said = load ? await ssh(files, sshPort, '/root/load.sh finish', { timeout: 150_000 }) : '';
-    const connected = alive();
-    stop();
+    const connected = !connection.ended;
+    connection.stop();
     const ended = current.next('ended', 60_000);
     await ssh(files, sshPort, 'poweroff').catch(() => {});
     await ended;
@@ -114,28 +115,63 @@ export async function moveAround({ moves, load = false, log = () => {} }) {
   }
 }
 
-/** Lines to the guest and back on one ssh connection; keeps the longest wait between two answers. */
-function echoes(files, sshPort, scratch) {
-  const gap = { longest: 0 };
+/**
+ * Lines to the guest and back on one ssh connection, a line every 5 ms at most; keeps
+ * the longest wait between two answers. Resolves with the first answer.
+ */
+async function echoes(files, sshPort, scratch) {
   const key = scratch.path('key2');
-  let ended = false;
-  let child;
-  let last = performance.now();
-  const install = spawn('install', ['-m', '600', files.sshKey, key]);
-  install.on('close', () => {
-    child = spawn('ssh', ['-i', key, '-p', String(sshPort), '-o', 'StrictHostKeyChecking=no', '-o', 'UserKnownHostsFile=/dev/null', '-o', 'LogLevel=ERROR', 'root@127.0.0.1', 'while read -r x; do echo $x; done'], { stdio: ['pipe', 'pipe', 'ignore'] });
-    const send = () => {
-      if (!ended) child.stdin.write('x\n');
-    };
-    child.stdout.on('data', () => {
-      const now = performance.now();
-      gap.longest = Math.max(gap.longest, now - last);
-      last = now;
-      setTimeout(send, 2);
-    });
+  copyFileSync(files.sshKey, key);
+  chmodSync(key, 0o600);
+  const target = ['-i', key, '-p', String(sshPort), '-o', 'StrictHostKeyChecking=no', '-o', 'UserKnownHostsFile=/dev/null', '-o', 'LogLevel=ERROR', 'root@127.0.0.1'];
+  for (let attempt = 1; ; attempt++) {
+    const connection = new Echoes(spawn('ssh', [...target, 'while read -r x; do echo $x; done'], { stdio: ['pipe', 'pipe', 'pipe'] }));
+    if (await connection.first) return connection;
+    // Refused: the guest's sshd may still be starting.
+    if (attempt === 40) throw new Error(`ssh does not connect: ${connection.stderr}`);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+  }
+}
+
+class Echoes {
+  longest = 0;
+  stderr = '';
+  ended = false;
+  constructor(child) {
+    this.child = child;
+    this.sent = performance.now();
     child.stdin.on('error', () => {});
-    child.on('close', () => (ended = true));
-    send();
-  });
-  return { gap, stop: () => child?.kill(), alive: () => !ended };
+    child.stderr.on('data', (data) => (this.stderr += data));
+    /** True once it has answered, false when it ended before. */
+    this.first = new Promise((resolve) => {
+      child.stdout.on('data', () => {
+        resolve(true);
+        this.longest = Math.max(this.longest, this.waiting());
+        this.sent = undefined;
+        setTimeout(() => this.send(), 5);
+      });
+      child.on('close', () => {
+        this.ended = true;
+        resolve(false);
+      });
+    });
+    this.send();
+  }
+  send() {
+    if (this.ended) return;
+    this.sent = performance.now();
+    this.child.stdin.write('x\n');
+  }
+  waiting() {
+    return this.sent === undefined ? 0 : performance.now() - this.sent;
+  }
+  /** The longest wait since the last call, the present one included. */
+  take() {
+    const longest = Math.max(this.longest, this.waiting());
+    this.longest = 0;
+    return longest;
+  }
+  stop() {
+    this.child.kill();
+  }
 }

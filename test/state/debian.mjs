@@ -84,7 +84,7 @@ export async function untilHttp(port, limitMs = 60_000) {
   const end = Date.now() + limitMs;
   for (;;) {
     try {
-      const answer = await fetch(`http://127.0.0.1:${port}/`, { signal: AbortSignal.timeout(2000) });
+      const answer = await fetch(`http://127.0.0.1:${port}/`, { signal: AbortSignal.timeout(5000) });
       if (answer.ok) return await answer.text();
     } catch {}
     if (Date.now() > end) throw new Error(`the guest's web server did not answer within ${limitMs / 1000} s`);

@@ -1,6 +1,6 @@
 export * from './ports';
 export * from './facts';
-export { PAGE_BYTES, MAX_MESSAGE_BYTES, MAX_STATE_BYTES, MAX_HINT_BYTES, SEND_AHEAD } from './limits';
+export { PAGE_BYTES, MAX_MESSAGE_BYTES, MAX_STATE_BYTES, MAX_HINT_BYTES, MAX_LATE_BYTES, SEND_AHEAD } from './limits';
 export { StreamError, type StreamErrorCode } from './errors';
 export { PROTOCOL, agreeVersion, type OfferMessage } from './protocol';
 export {

@@ -36,6 +36,16 @@ export const STATE_CHUNK_BYTES = 512 * 1024;
 /** Bytes of a list of hot blocks: 8 bytes a block, 64 Ki blocks. */
 export const MAX_HINT_BYTES = 512 * 1024;
 
+/** Bytes of one message of late frames: what came for the guest on the network while it stood still. */
+export const MAX_LATE_BYTES = 512 * 1024;
+
+/** Milliseconds without a late frame after which switches are taken to have learned where the VM is now, and after which the source no longer looks. */
+export const LATE_QUIET_MS = 8;
+export const LATE_LIMIT_MS = 250;
+
+/** Milliseconds that a target which runs the VM waits for the source to have no more late frames. */
+export const LATE_WAIT_MS = 1_000;
+
 /** Messages on their way into the transport at a time: one being sent, one queued, one being filled. */
 export const SEND_AHEAD = 3;
 

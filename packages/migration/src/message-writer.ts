@@ -45,6 +45,10 @@ export class MessageWriter {
     return this.copied(FRAME_KIND.hints, bytes);
   }
 
+  late(frames: Uint8Array): Promise<void> {
+    return this.copied(FRAME_KIND.late, frames);
+  }
+
   /** A body that lies in `buffer` behind the header's room already. */
   sealed(kind: FrameKind, buffer: Uint8Array, bodyBytes: number): { readonly bytes: number; readonly taken: Promise<void> } {
     const message = this.frames.seal(buffer, kind, bodyBytes);

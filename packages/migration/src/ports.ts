@@ -112,6 +112,11 @@ export interface SourceVmmPort {
   resume(): Promise<void>;
   /** List of hot code blocks for the target to translate ahead, in the VMM's own format, at most MAX_HINT_BYTES; null: nothing new. */
   hotBlocks?(): Promise<Uint8Array | null>;
+  /**
+   * After `pause`: network frames for the guest that it has not seen, in the VMM's own
+   * format, at most MAX_LATE_BYTES; null: none at the moment. They are given away only once.
+   */
+  lateFrames?(): Promise<Uint8Array | null>;
   /** After the commit: this copy ends, without a byte written to the VM's disks. Idempotent. */
   discard(): Promise<void>;
 }
@@ -142,6 +147,8 @@ export interface TargetVmmPort {
   restore(state: Uint8Array): Promise<void>;
   /** The lease is ours under this epoch: disks open for writing, the VM runs, or stays paused for its user. Called again when it failed. */
   start(options: { readonly epoch: number; readonly userPaused: boolean }): Promise<void>;
+  /** Network frames that came to the source while the VM stood still, untrusted, good only during the call: the guest gets them once it runs. */
+  deliver?(frames: Uint8Array): void;
   /** Tells the network where the VM is now (gratuitous ARP, RARP); repeats go on by themselves. */
   announce(): Promise<void>;
   /** The VM is not to run here: memory, disks, ports go. Idempotent; also while `reserve` is open, which must then settle soon (and is followed by another `discard`). */

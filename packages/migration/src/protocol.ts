@@ -15,7 +15,9 @@
  *       │◄───────────────────────────── ready    │
  *       │ ── the lease: owner = target ──────────┼──► reads that it is the owner
  *       │ committed ────────────────────────────►│ (only a hint to look)
+ *       │ late frames… ─────────────────────────►│ for the guest, once it runs
  *       │◄─────────────────────────── running    │
+ *       │ late frames…, closes ─────────────────►│
  *       ▼                                        ▼
  *     cancel: either way, at any time; after `ready` the lease alone decides.
  *

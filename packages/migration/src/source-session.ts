@@ -7,7 +7,7 @@
 import { audit } from './audit';
 import { checkSettings, type Settings } from './convergence';
 import { lineOf, StreamError } from './errors';
-import { PAGE_BYTES, SENT_CACHE_BYTES } from './limits';
+import { LATE_LIMIT_MS, LATE_QUIET_MS, PAGE_BYTES, SENT_CACHE_BYTES } from './limits';
 import { MachineRunner } from './machine-runner';
 import { decodeText, MessageWriter } from './message-writer';
 import { PageSender } from './page-sender';
@@ -123,7 +123,11 @@ export class SourceSession {
   }
 
   private readonly does: Doers = {
-    send: ({ message }) => this.attempt(() => this.writer.control(message)),
+    send: ({ message }) =>
+      this.attempt(async () => {
+        await this.writer.control(message);
+        if (message.type === 'committed') await this.sendLate();
+      }),
     beginRound: ({ round }) => this.inTurn(() => this.beginRound(round)),
     sendRound: ({ round, final }) => this.attempt(() => this.sendRound(round, final)),
     throttle: ({ percent }) => this.inTurn(async () => this.ports.vmm.setThrottle(percent)),
@@ -218,8 +222,29 @@ export class SourceSession {
     this.runner.feed(failed ? { type: 'recovered', error: lineOf(failed.reason) } : { type: 'recovered' });
   }
 
+  /** What came over the network for the guest since it stands; whether there was anything. */
+  private async sendLate(): Promise<boolean> {
+    const frames = await this.ports.vmm.lateFrames?.();
+    if (frames) await this.writer.late(frames);
+    return Boolean(frames);
+  }
+
+  /** Until none come any more: by then the network has learned where the VM is. */
+  private async sendLastFrames(): Promise<void> {
+    const { clock, vmm } = this.ports;
+    if (!vmm.lateFrames) return;
+    const end = clock.now() + LATE_LIMIT_MS;
+    let quiet = clock.now() + LATE_QUIET_MS;
+    while (clock.now() < Math.min(quiet, end)) {
+      if (await this.sendLate()) quiet = clock.now() + LATE_QUIET_MS;
+      else await new Promise<void>((resolve) => clock.after(1, resolve));
+    }
+  }
+
   private async discardVm(): Promise<void> {
     this.giveUp();
+    // A closed connection, or a VM that has no thread any more: then they are lost, as on any network.
+    await this.sendLastFrames().catch(() => {});
     await this.ports.vmm.discard().catch((error) => this.ports.trace.event('discardFailed', lineOf(error), {}));
     this.runner.feed({ type: 'discarded' });
   }

@@ -20,7 +20,7 @@
  * 2. Once `ready` was said, only the lease or the source's own cancel (which it sends only
  *    while the lease is its own for good) lets the copy go: no closed connection, no time-out.
  */
-import { RESERVE_TIMEOUT_MS, SOURCE_SILENCE_MS, START_RETRY_MS, START_TRIES } from './limits';
+import { LATE_WAIT_MS, RESERVE_TIMEOUT_MS, SOURCE_SILENCE_MS, START_RETRY_MS, START_TRIES } from './limits';
 import { TARGET_PHASES, type TargetPhase } from './phases';
 import type { SourceMessage } from './protocol';
 import { sameSum, sumText } from './stream/page-sum';
@@ -46,6 +46,8 @@ export const startTarget = (): TargetState => ({
   userPaused: false,
   epoch: 0,
   startTries: 0,
+  sourceGone: false,
+  announced: false,
   cancelWhy: null,
   vmIs: 'source',
   outcome: null,
@@ -72,7 +74,7 @@ const ALWAYS: Events = {
   },
   failed: (state, { why, at }) => (beforeReady(state) ? discard(state, at, 'failed', why) : stay(state)),
   closed: (state, { why, at }) =>
-    beforeReady(state) ? discard(state, at, 'failed', `the connection to the source is gone: ${why}`) : stay(state),
+    beforeReady(state) ? discard(state, at, 'failed', `the connection to the source is gone: ${why}`) : stay({ ...state, sourceGone: true }),
   tick: (state, { at }) =>
     at < state.deadline || !beforeReady(state) ? stay(state) : discard(state, at, 'failed', 'nothing more came from the source'),
   pagesTaken: (state, { at }) => stay({ ...state, deadline: at + SOURCE_SILENCE_MS }),
@@ -118,7 +120,7 @@ const EVENTS: Readonly<Record<TargetPhase, Events>> = {
   awaiting: {
     closed: (state, { why }) => {
       const line = `the connection to the source is gone (${why}): the lease tells where the VM belongs`;
-      return stay({ ...state, line }, trace('awaiting', line), { do: 'lookAtLease' });
+      return stay({ ...state, line, sourceGone: true }, trace('awaiting', line), { do: 'lookAtLease' });
     },
     verdict: (state, { verdict, at }) => {
       if (verdict.is === 'acquired')
@@ -140,7 +142,12 @@ const EVENTS: Readonly<Record<TargetPhase, Events>> = {
       return withFirst(startVm({ ...state, line }, START_RETRY_MS), trace('startFailed', line));
     },
   },
-  announcing: { announced: (state, { at }) => end({ ...state, outcome: 'completed', line: 'the VM runs on this host' }, at) },
+  announcing: {
+    // The source may still have frames for the guest; it closes when there are no more.
+    announced: (state, { at }) => (state.sourceGone ? completed(state, at) : stay({ ...state, deadline: at + LATE_WAIT_MS, announced: true })),
+    closed: (state, { at }) => (state.announced ? completed(state, at) : stay({ ...state, sourceGone: true })),
+    tick: (state, { at }) => (state.announced && at >= state.deadline ? completed(state, at) : stay(state)),
+  },
   discarding: { discarded: (state, { at }) => end(state, at) },
   ended: {},
 };
@@ -231,6 +238,8 @@ function discard(state: TargetState, at: number, outcome: 'cancelled' | 'failed'
   const told: TargetCommand[] = tell ? [{ do: 'send', message: { type: 'cancel', why: line.slice(0, 1000) } }] : [];
   return stay(next, ...told, ...(state.watching ? [{ do: 'unwatchLease' } as const] : []), { do: 'discardVm' });
 }
+
+const completed = (state: TargetState, at: number): TargetStep => end({ ...state, outcome: 'completed', line: 'the VM runs on this host' }, at);
 
 function end(state: TargetState, at: number): TargetStep {
   return stay({ ...state, phase: 'ended', marks: { ...state.marks, ended: at } }, trace('ended', state.line), { do: 'close' });

@@ -5,7 +5,7 @@
  */
 import { checkHost } from './compatibility';
 import { lineOf, StreamError } from './errors';
-import { MAX_CONTROL_BYTES, MAX_HINT_BYTES } from './limits';
+import { MAX_CONTROL_BYTES, MAX_HINT_BYTES, MAX_LATE_BYTES } from './limits';
 import { MachineRunner } from './machine-runner';
 import { decodeText, MessageWriter } from './message-writer';
 import type { TargetPhase } from './phases';
@@ -51,6 +51,8 @@ export interface TargetRecord {
 }
 
 type Doers = { readonly [D in TargetCommand['do']]: (command: Extract<TargetCommand, { do: D }>) => void };
+/** From the commit on: the source knows of it first. */
+const LATE_PHASES: ReadonlySet<TargetPhase> = new Set(['awaiting', 'starting', 'announcing']);
 const NOTHING: Arrived = { messages: 0, pages: 0, sum: { low: 0, high: 0 }, stateBytes: 0, stateSum: { low: 0, high: 0 } };
 
 export class TargetSession {
@@ -170,6 +172,10 @@ export class TargetSession {
     [FRAME_KIND.hints]: (body) => {
       this.receiving('hot blocks');
       if (body.length <= MAX_HINT_BYTES) this.ports.vmm.warm?.(body);
+    },
+    [FRAME_KIND.late]: (body) => {
+      if (!LATE_PHASES.has(this.runner.state.phase)) throw new StreamError('order', 'late frames came out of turn');
+      if (body.length <= MAX_LATE_BYTES) this.ports.vmm.deliver?.(body);
     },
   };
 

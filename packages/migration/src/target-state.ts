@@ -53,6 +53,9 @@ export interface TargetState {
   readonly userPaused: boolean;
   readonly epoch: number;
   readonly startTries: number;
+  /** The connection has ended. */
+  readonly sourceGone: boolean;
+  readonly announced: boolean;
   readonly cancelWhy: string | null;
   readonly vmIs: VmPlace;
   readonly outcome: 'completed' | 'cancelled' | 'failed' | null;

@@ -67,3 +67,6 @@ export const CONTROL_MS = 5_000;
 
 /** Milliseconds for one `ip` command. */
 export const IP_COMMAND_MS = 10_000;
+
+/** Frames that wait for an adapter besides those in its ring: as many as a ring of 1 MiB holds of full-size ones, twice. */
+export const MAX_INSERTED = 1500;

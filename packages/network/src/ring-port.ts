@@ -6,8 +6,8 @@
  *
  * After a kick the owner calls `poll`. Pure: the bell comes in as a function.
  */
-import { FrameConsumer, FrameProducer } from './frame-ring';
-import { FRAMES_PER_DELIVERY, VIRTIO_HEADER_BYTES } from './limits';
+import { FrameConsumer, FrameProducer, type FrameTaker } from './frame-ring';
+import { FRAMES_PER_DELIVERY, MAX_INSERTED, VIRTIO_HEADER_BYTES } from './limits';
 
 export interface RingPortOptions {
   /** Six bytes. */
@@ -33,6 +33,7 @@ export class RingPort {
   private readonly in: FrameConsumer;
   private client: FrameClient | undefined;
   private linkUp = true;
+  private readonly inserted: { readonly frame: Uint8Array; readonly header: Uint8Array }[] = [];
   private delivering = false;
   private more = false;
 
@@ -60,6 +61,17 @@ export class RingPort {
     if (this.linkUp) this.out.push(parts, header?.length === VIRTIO_HEADER_BYTES ? header : undefined);
   }
 
+  /** Hands out what waits, oldest first, until `take` refuses; for somebody other than the adapter. */
+  take(take: FrameTaker): void {
+    while (this.inserted.length > 0 && take(this.inserted[0].frame, this.inserted[0].header)) this.inserted.shift();
+    if (this.inserted.length === 0) this.in.drain(take, MAX_INSERTED);
+  }
+
+  /** A frame that came another way; the adapter gets it before what comes next. Dropped when too many wait already. */
+  insert(frame: Uint8Array, header: Uint8Array): void {
+    if (this.inserted.length < MAX_INSERTED) this.inserted.push({ frame: frame.slice(), header: header.slice() });
+  }
+
   ready(): void {
     if (!this.delivering) this.poll();
     else this.more = true;
@@ -80,7 +92,8 @@ export class RingPort {
     do {
       this.more = false;
       refused = false;
-      remain = this.in.drain(take, FRAMES_PER_DELIVERY);
+      while (!refused && this.inserted.length > 0 && take(this.inserted[0].frame, this.inserted[0].header)) this.inserted.shift();
+      remain = refused || this.in.drain(take, FRAMES_PER_DELIVERY);
     } while (refused && this.more); // the adapter said `ready` in the midst of refusing
     this.delivering = false;
     // A refused frame waits for `ready`, not for the next poll.

@@ -72,6 +72,7 @@ export type VcpuMessage =
   | { type: 'saved'; id: number; state: SavedVm }
   | { type: 'restored'; error?: string }
   | { type: 'dirtyRound'; id: number }
+  | { type: 'frames'; id: number; frames: Uint8Array | null }
   | { type: 'ended'; outcome: Outcome; stats: EngineStats };
 
 /** From the shell to the vCPU thread; each is followed by a kick. */
@@ -89,6 +90,10 @@ export type ShellMessage =
   | { type: 'dirtyRound'; id: number; into: SharedArrayBuffer }
   | { type: 'endDirtyLog' }
   | { type: 'throttle'; percent: number }
+  /** Answered by 'frames': those from the network that the paused guest has not seen. */
+  | { type: 'takeFrames'; id: number }
+  /** Such frames, from another host: untrusted. */
+  | { type: 'giveFrames'; frames: Uint8Array }
   /** The guest's adapters tell their networks where they are now. */
   | { type: 'announce' };
 

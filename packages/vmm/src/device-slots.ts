@@ -1,7 +1,9 @@
 import { IdeController, type Machine, type NetOffloads, Pcnet, slotOf, VirtioBlk, VirtioNet } from '@godwit/machine';
 import { announceFrames, bellRinger, RingPort, setTapOffloads } from '@godwit/network';
+import { MAX_LATE_BYTES } from '@godwit/migration';
 import { BlockClient } from './block/client';
 import type { DiskConfig, NicConfig } from './config';
+import { packFrames, unpackFrames } from './late-frames';
 import type { GuestMemory } from './guest-memory';
 
 /** PCI device numbers 2 and up are for adapters; 0 and 1 are the chipset. */
@@ -48,10 +50,29 @@ export class DeviceSlots {
     return this.disks.every((disk) => disk.outstanding <= disk.held);
   }
 
-  /** Answers from disks and frames from networks reach their adapters. */
-  poll(): void {
+  /** Answers from disks reach their adapters. */
+  pollDisks(): void {
     for (const disk of this.disks) disk.poll();
+  }
+
+  /** Frames from networks reach their adapters, and so guest RAM: never while the VM stands still. */
+  pollNetworks(): void {
     for (const network of this.networks) if (network.poll()) this.attention();
+  }
+
+  /** Frames that the guest has not seen, each at most once; null: none. Of a VM that stands still for good. */
+  takeFrames(): Uint8Array | null {
+    return packFrames(this.networks, MAX_LATE_BYTES);
+  }
+
+  dropFrames(): void {
+    for (const network of this.networks) network.take(() => true);
+  }
+
+  /** Frames that another host took for the guest. @throws RangeError when they are none */
+  giveFrames(packed: Uint8Array): void {
+    unpackFrames(packed, (nic, frame, header) => this.networks[nic]?.insert(frame, header));
+    this.attention();
   }
 
   setLink(nic: number, up: boolean): void {
@@ -102,9 +123,9 @@ export class DeviceSlots {
     port.connect(device);
     this.networks.push(port);
     this.announcers.push(() => {
-      // A guest whose driver does not announce itself is announced by its host.
-      if (device instanceof VirtioNet && device.announce()) return;
+      // Switches learn at once; neighbours when the guest's driver can tell them its addresses.
       for (const frame of announceFrames(nic.mac)) port.send([frame]);
+      if (device instanceof VirtioNet) device.announce();
     });
   }
 }

@@ -235,6 +235,15 @@ export class Engine {
     this.devices.announce();
   }
 
+  /** See DeviceSlots. */
+  takeFrames(): Uint8Array | null {
+    return this.paused ? this.devices.takeFrames() : null;
+  }
+
+  giveFrames(packed: Uint8Array): void {
+    this.devices.giveFrames(packed);
+  }
+
   /** A network adapter's cable. */
   setLink(nic: number, up: boolean): void {
     this.devices.setLink(nic, up);
@@ -250,6 +259,8 @@ export class Engine {
     restoreVcpu(this.state, saved.vcpu, this.native.hostXcr0());
     this.clock.restore(saved.clock);
     this.machine.restore(saved.machine);
+    // What the network brought here so far was for everybody, and the guest has had it where it ran.
+    this.devices.dropFrames();
     this.modeSignature = '';
     this.noticeModeChange();
     this.machine.resume();
@@ -377,19 +388,21 @@ export class Engine {
 
   private stayPaused(): void {
     const s = this.state;
-    if (!s.get('kicked')) this.native.sleep(MAX_SLEEP_NS);
-    s.set('kicked', 0);
-    this.ports.receive(this);
-    this.pollDevices();
+    // Before it sleeps: if the disks were idle when it paused, nobody would wake it.
+    this.pollDisks();
     if (this.onDrained && this.devices.drained) {
       const then = this.onDrained;
       this.onDrained = undefined;
-      then();
+      return then();
     }
+    if (this.pauses.size === 0) return;
+    if (!s.get('kicked')) this.native.sleep(MAX_SLEEP_NS);
+    s.set('kicked', 0);
+    this.ports.receive(this);
   }
 
-  private pollDevices(): void {
-    this.devices.poll();
+  private pollDisks(): void {
+    this.devices.pollDisks();
     const held = this.devices.held > 0;
     if (held !== this.pauses.has('storage')) held ? this.pause('storage') : this.resume('storage');
   }
@@ -408,7 +421,9 @@ export class Engine {
     }
     if (this.devicesTouched) {
       this.devicesTouched = false;
-      this.pollDevices();
+      this.pollDisks();
+      if (this.pauses.size > 0) return;
+      this.devices.pollNetworks();
       this.machine.advance(this.nowNs());
       this.armDeadline();
     } else if (this.deadlineMoved) {

@@ -57,6 +57,14 @@ const handlers: { [K in ShellMessage['type']]: (engine: Engine, message: Extract
   endDirtyLog: (engine) => engine.endDirtyLog(),
   throttle: (engine, { percent }) => engine.setThrottle(percent),
   announce: (engine) => engine.announce(),
+  takeFrames: (engine, { id }) => post({ type: 'frames', id, frames: engine.takeFrames() }),
+  giveFrames: (engine, { frames }) => {
+    try {
+      engine.giveFrames(frames);
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+    }
+  },
   restore: (engine, { state }) => {
     try {
       engine.restoreState(state);

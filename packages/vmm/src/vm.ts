@@ -52,6 +52,7 @@ export class Vm extends EventEmitter {
   private nextSave = 1;
   private readonly saves = new Map<number, (state: SavedVm) => void>();
   private readonly rounds = new Map<number, () => void>();
+  private readonly frames = new Map<number, (frames: Uint8Array | null) => void>();
   private onRestored: ((error: string | undefined) => void) | undefined;
   private created!: () => void;
   /** RAM is there. */
@@ -153,6 +154,21 @@ export class Vm extends EventEmitter {
     this.send({ type: 'throttle', percent });
   }
 
+  /** Frames from the network that the paused guest has not seen, for another host to give; each once. Null: none now. */
+  takeFrames(): Promise<Uint8Array | null> {
+    const id = this.nextSave++;
+    return new Promise((resolve, reject) => {
+      this.frames.set(id, resolve);
+      this.ended.then(({ outcome }) => reject(new Error(outcome.detail)), reject);
+      this.send({ type: 'takeFrames', id });
+    });
+  }
+
+  /** What `takeFrames` gave on another host; untrusted. */
+  giveFrames(frames: Uint8Array): void {
+    this.send({ type: 'giveFrames', frames });
+  }
+
   /** The guest's adapters tell their networks where they are now. */
   announce(): void {
     this.send({ type: 'announce' });
@@ -212,6 +228,9 @@ export class Vm extends EventEmitter {
       case 'dirtyRound':
         this.rounds.get(message.id)?.();
         return void this.rounds.delete(message.id);
+      case 'frames':
+        this.frames.get(message.id)?.(message.frames);
+        return void this.frames.delete(message.id);
       case 'restored':
         return this.onRestored?.(message.error);
       case 'ended':

@@ -3,7 +3,7 @@
  *
  *     0  u32  magic "GWMG"
  *     4  u16  protocol version
- *     6  u8   kind: control (JSON), pages, state, hints
+ *     6  u8   kind: control (JSON), pages, state, hints, late frames
  *     7  u8   0
  *     8  u32  number of the message in its direction, from 0
  *    12  u32  bytes that follow the header, without padding
@@ -23,7 +23,7 @@ export const HANDSHAKE_VERSION = 0;
 
 export const FRAME = { magic: 0, version: 4, kind: 6, reserved: 7, number: 8, bytes: 12, sum: 16, size: 24 } as const;
 
-export const FRAME_KIND = { control: 1, pages: 2, state: 3, hints: 4 } as const;
+export const FRAME_KIND = { control: 1, pages: 2, state: 3, hints: 4, late: 5 } as const;
 export type FrameKind = (typeof FRAME_KIND)[keyof typeof FRAME_KIND];
 
 export const padded = (bytes: number): number => (bytes + 3) & ~3;
@@ -90,7 +90,7 @@ export class FrameReader {
     const view = new DataView(bytes.buffer, bytes.byteOffset, length);
     const kind = view.getUint8(FRAME.kind);
     const bodyBytes = view.getUint32(FRAME.bytes, true);
-    if (view.getUint32(FRAME.magic, true) !== FRAME_MAGIC || view.getUint8(FRAME.reserved) !== 0 || kind < 1 || kind > 4) {
+    if (view.getUint32(FRAME.magic, true) !== FRAME_MAGIC || view.getUint8(FRAME.reserved) !== 0 || kind < FRAME_KIND.control || kind > FRAME_KIND.late) {
       throw new StreamError('not-a-message', 'what arrived is no message of a migration');
     }
     const version = view.getUint16(FRAME.version, true);

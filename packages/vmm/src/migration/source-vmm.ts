@@ -56,6 +56,10 @@ export class SourceVmm implements SourceVmmPort {
     this.vm.resume('save');
   }
 
+  lateFrames(): Promise<Uint8Array | null> {
+    return this.vm.takeFrames();
+  }
+
   async discard(): Promise<void> {
     // Settled before: closing the disks writes nothing more.
     this.vm.stop();

@@ -3,7 +3,7 @@ import { Vm, type VmSpec } from '../vm';
 import { decodeState } from './state-bytes';
 
 /** How often a network is told where the VM is now: switches and neighbours may miss the first. */
-const ANNOUNCE_AT_MS = [0, 50, 150, 300, 600, 1000];
+const ANNOUNCE_AT_MS = [50, 150, 300, 600, 1000];
 
 export interface TargetPorts {
   facts(): HostFacts;
@@ -44,7 +44,13 @@ export class TargetVmm implements TargetVmmPort {
     if (!this.tookDisks) await vm.takeDisks();
     this.tookDisks = true;
     if (userPaused) vm.pause('operator');
+    // Before it runs: the first frame for it is not to go to where it was.
+    vm.announce();
     vm.resume('restore');
+  }
+
+  deliver(frames: Uint8Array): void {
+    this.vm?.giveFrames(frames.slice());
   }
 
   async announce(): Promise<void> {
