@@ -121,6 +121,50 @@ test('pass: source stops at once, target runs when it reads that it is owner', (
   expect(bench.claims[1]).toMatchObject({ owner: owner(2), epoch: 2, migrationId: 'm1', reason: 'pass' });
 });
 
+test('a target is refused once two new heartbeats of the source do not name its migration', () => {
+  const { bench, lease } = held();
+  const target = new Lease('vm', owner(2), timing);
+  const next = { migrationId: 'm1', target: owner(2) };
+  lease.announce(next);
+  bench.feed(target, 500, target.expect(500, 'm1'));
+  bench.tick(lease, 1_000, 3_000);
+  bench.tick(target, 3_100, 3_100);
+  expect([bench.took(), target.state]).toEqual([[], 'seeking']);
+  lease.announce(null);
+  for (const now of [4_000, 5_000]) {
+    bench.tick(lease, now, now);
+    bench.tick(target, now + 500, now + 500);
+    expect(target.state).toBe(now === 4_000 ? 'seeking' : 'ended');
+  }
+  expect([bench.took(), lease.mayRun(5_600)]).toEqual([['refused'], true]);
+});
+
+test('a source that died before it passed the VM on leaves it free for anyone, not to its target', () => {
+  const { bench } = held();
+  const target = new Lease('vm', owner(2), timing);
+  bench.feed(target, 1_000, target.expect(1_000, 'm1'));
+  bench.tick(target, 1_250, 11_000);
+  expect([bench.took(), target.state]).toEqual([[], 'seeking']);
+  bench.tick(target, 11_250, 12_500);
+  expect([bench.took(), target.state, target.mayRun(12_500)]).toEqual([['released'], 'ended', false]);
+  expect(bench.claims.at(-1)).toMatchObject({ epoch: 2, owner: null });
+});
+
+test('a target that takes the source for dead finds that it was given the VM', () => {
+  const { bench } = held();
+  const target = new Lease('vm', owner(2), timing);
+  bench.feed(target, 1_000, target.expect(1_000, 'm1'));
+  bench.hang = ['claim'];
+  bench.tick(target, 1_250, 12_500);
+  const claim = bench.hung[0];
+  if (claim?.do !== 'claim') throw new Error('no claim');
+  bench.claims.push({ ...claim.claim, owner: owner(2), reason: 'pass', migrationId: 'm1', nonce: 'the source' });
+  bench.hang = [];
+  bench.feed(target, 12_600, target.claimed(12_600, claim.id, 'exists'));
+  bench.tick(target, 12_700, 13_500);
+  expect([bench.took(), target.mayRun(13_500)]).toEqual([['acquired'], true]);
+});
+
 test.each([
   { landed: true, event: 'passed', runs: false },
   { landed: false, event: 'passFailed', runs: true },

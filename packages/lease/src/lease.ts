@@ -38,7 +38,7 @@
  * elsewhere. The shell guards writes up to the system call (`deadline`).
  */
 import { checkTiming, KEPT_EPOCHS, RELEASE_TRIES, takeoverWaitMs, MAX_LEASE_MS, type LeaseTiming } from './limits';
-import { checkOwner, type Claim, type ClaimReason, type Owner, type Beat } from './record';
+import { checkOwner, type Claim, type ClaimReason, type Owner, type Beat, parseBeat } from './record';
 import type { ClaimOutcome, Command, LeaseEvent, Seen, Step } from './protocol';
 
 type ClaimGoal = 'hold' | 'pass' | 'release';
@@ -48,6 +48,8 @@ type Seeking = {
   readonly is: 'seeking';
   readonly goal: 'acquire' | 'target' | 'resume';
   seen?: { key: string; since: number };
+  /** A target's: heartbeats in a row, new since it looks, that do not name its migration. */
+  unnamed?: number;
   negativeAt?: number;
   source?: string;
 };
@@ -75,6 +77,8 @@ export class Lease {
   private passing = false;
   private takenFrom: Owner | null = null;
   private next: Beat['next'] = null;
+  /** The migration that a target waits for. */
+  private expected: string | null = null;
   private readonly me: Owner;
   private out: { commands: Command[]; events: LeaseEvent[] } = { commands: [], events: [] };
 
@@ -115,8 +119,16 @@ export class Lease {
     return this.start(now, { is: 'seeking', goal: 'acquire' }, wait);
   }
 
-  /** Target of a migration: waits until it reads that it is the owner. */
-  expect(now: number): Step {
+  /**
+   * Target of a migration: waits until it reads that it is the owner. 'refused' once the
+   * source cannot pass it on any more: another has it, or two new heartbeats of the source
+   * do not name `migrationId` (it names it before the target looks, one heartbeat may have been
+   * on its way, and it stops only when it has given up). 'released': the source was dead
+   * before it passed the lease, which is now free for anyone; this copy is of no use, for
+   * the source may have run on before it died.
+   */
+  expect(now: number, migrationId: string | null = null): Step {
+    this.expected = migrationId;
     return this.start(now, { is: 'seeking', goal: 'target' }, true);
   }
 
@@ -249,7 +261,21 @@ export class Lease {
     if (seen.epoch > 0 && !seen.claim) return;
     const owner = seen.claim?.owner?.vmmId;
     phase.source ??= owner;
-    if (owner === undefined || owner !== phase.source) this.end({ event: 'refused', owner: seen.claim?.owner ?? null });
+    if (owner === undefined || owner !== phase.source) return this.end({ event: 'refused', owner: seen.claim?.owner ?? null });
+    this.watchSource(phase, seen, issuedAt);
+  }
+
+  /** The VM is the source's still: will it ever be ours? */
+  private watchSource(phase: Seeking, seen: Seen, issuedAt: number): void {
+    const key = `${seen.epoch} ${seen.beat}`;
+    if (phase.seen?.key === key) {
+      if (issuedAt - phase.seen.since >= this.waitMs(seen.claim?.leaseMs ?? MAX_LEASE_MS)) this.claimFree(seen.epoch + 1);
+      return;
+    }
+    const named = this.expected === null || parseBeat(seen.beat)?.next?.migrationId === this.expected;
+    phase.unnamed = named || !phase.seen ? 0 : (phase.unnamed ?? 0) + 1;
+    phase.seen = { key, since: this.now };
+    if (phase.unnamed >= 2) this.end({ event: 'refused', owner: seen.claim?.owner ?? null });
   }
 
   private settled(phase: Extract<Phase, { is: 'claiming' | 'settling' }>, seen: Seen): void {
@@ -265,7 +291,8 @@ export class Lease {
       if (passed) this.end({ event: 'passed', epoch: claim.epoch });
       else if (gone) this.lose(seen);
       else this.claimForMe(claim.epoch, 'resume');
-    } else if (there || gone) this.end({ event: 'released', clean: true });
+    } else if (gone && this.isMine(seen)) this.seek('target'); // a target that thought the source dead, which passed the lease in time
+    else if (there || gone) this.end({ event: 'released', clean: true });
     else if (++this.releaseTries >= RELEASE_TRIES) this.end({ event: 'released', clean: false });
     else this.claimFree(claim.epoch);
   }

@@ -64,8 +64,8 @@ class TargetCountsFromReading extends Lease {
 const broken = [
   { name: 'takes over too early', make: TakesOverTooEarly, from: 1 },
   { name: 'never fences itself', make: NeverFences, from: 1 },
-  { name: 'trusts clocks', make: TrustsClocks, from: 300 },
-  { name: 'target counts from reading', make: TargetCountsFromReading, from: 1_100 },
+  { name: 'trusts clocks', make: TrustsClocks, from: 150 },
+  { name: 'target counts from reading', make: TargetCountsFromReading, from: 400 },
 ];
 
 test.each(broken)('a machine that $name is caught, and its seed reproduces the failure', ({ make, from }) => {

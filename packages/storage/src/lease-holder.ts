@@ -121,10 +121,10 @@ export class LeaseHolder {
    * Target of a migration: waits until it reads that it is the owner, however long the
    * storage hangs. To be called off (`release`, `signal`) only on the source's word that
    * the VM stays there: it may be the owner already.
-   * @throws LeaseRefused when somebody else got it
+   * @throws LeaseRefused when somebody else got it, the source has given up that migration, or it died before it passed the VM on
    */
-  expect({ signal }: { signal?: AbortSignal } = {}): Promise<Acquired> {
-    return this.get(() => this.lease.expect(clockMs()), false, signal);
+  expect({ migrationId = null, signal }: { migrationId?: string | null; signal?: AbortSignal } = {}): Promise<Acquired> {
+    return this.get(() => this.lease.expect(clockMs(), migrationId), false, signal);
   }
 
   /** Looks at once instead of at the next turn: the source says it has passed the lease. */

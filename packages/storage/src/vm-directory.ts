@@ -3,6 +3,7 @@
  *
  *     vms/<name>/vm.json       its configuration (vm-config.ts); with it the VM exists
  *                disks/        disk images
+ *                boot/         kernel and initial RAM disk
  *                state/        suspended machine states
  *                lease/        who may run it (lease-files.ts)
  */
@@ -14,7 +15,7 @@ import { MAX_CONFIG_BYTES } from './limits';
 import { checkName } from './names';
 import { checkVmConfig, parseVmConfig, type VmConfig } from './vm-config';
 
-const FOLDERS = ['disks', 'state', 'lease'] as const;
+const FOLDERS = ['disks', 'boot', 'state', 'lease'] as const;
 export type VmFolder = (typeof FOLDERS)[number];
 export const VMS = 'vms';
 

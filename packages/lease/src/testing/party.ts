@@ -58,10 +58,17 @@ export class Party {
     else this.obey(act());
   }
 
-  migrateTo(target: Party): void {
+  announce(next: Parameters<Lease['announce']>[0]): void {
+    this.run(() => {
+      this.lease.announce(next);
+      return { commands: [], events: [] };
+    });
+  }
+
+  migrateTo(target: Party, migrationId: string): void {
     this.partner = target;
     this.vm = 'paused';
-    this.run(() => this.lease.pass(this.localTime(), target.owner, 'm1'));
+    this.run(() => this.lease.pass(this.localTime(), target.owner, migrationId));
   }
 
   private tickSoon(): void {

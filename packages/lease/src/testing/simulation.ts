@@ -107,7 +107,8 @@ export class World {
     this.agenda.add(this.time + this.random.between(0, 1_000), () => this.newcomer());
   }
 
-  private newcomer(asTarget = false): Party {
+  /** @param migrationId it is the target of */
+  private newcomer(migrationId?: string): Party {
     const { random } = this;
     const rate = 1 + random.between(-CLOCK_RATE_ERROR, CLOCK_RATE_ERROR);
     const party = new Party(
@@ -118,7 +119,7 @@ export class World {
       this.makeLease,
     );
     this.parties.push(party);
-    party.run(() => (asTarget ? party.lease.expect(party.localTime()) : party.lease.acquire(party.localTime(), random.chance(0.8))));
+    party.run(() => (migrationId !== undefined ? party.lease.expect(party.localTime(), migrationId) : party.lease.acquire(party.localTime(), random.chance(0.8))));
     return party;
   }
 
@@ -154,9 +155,14 @@ export class World {
   }
 
   private migrate(source: Party, precopyMs: number): void {
-    const target = this.newcomer(true);
+    const migrationId = `m${this.serial + 1}`;
+    const target = this.newcomer(migrationId);
+    source.announce({ migrationId, target: target.owner });
+    const forgotten = this.random.chance(0.2);
     this.agenda.add(this.time + precopyMs, () => {
-      if (source.alive && source.vm === 'running' && this.time >= source.stoppedUntil) source.migrateTo(target);
+      // The source gives up, and its word to the target is lost.
+      if (forgotten) return source.announce(null);
+      if (source.alive && source.vm === 'running' && this.time >= source.stoppedUntil) source.migrateTo(target, migrationId);
       else target.run(() => target.lease.release(target.localTime()));
     });
   }

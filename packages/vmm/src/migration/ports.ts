@@ -53,9 +53,9 @@ export function targetLease(holder: LeaseHolder): TargetLeasePort {
   const calledOff = new AbortController();
   return {
     owner: holder.owner as LeaseOwner,
-    watch: async (): Promise<LeaseVerdict> => {
+    watch: async (migrationId): Promise<LeaseVerdict> => {
       try {
-        const { epoch } = await holder.expect({ signal: calledOff.signal });
+        const { epoch } = await holder.expect({ migrationId, signal: calledOff.signal });
         return { is: 'acquired', epoch };
       } catch (error) {
         if (!(error instanceof LeaseRefused)) throw error;
