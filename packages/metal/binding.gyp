@@ -14,7 +14,7 @@
     {
       "target_name": "godwit_core",
       "type": "static_library",
-      "sources": ["native/mmu.cc", "native/blocks.cc", "native/helpers.cc", "native/entry.cc", "native/fault.cc", "native/soft-tlb.cc", "native/dirty-log.cc"],
+      "sources": ["native/mmu.cc", "native/blocks.cc", "native/helpers.cc", "native/entry.cc", "native/fault.cc", "native/soft-tlb.cc", "native/dirty-log.cc", "native/warm.cc"],
       "cflags": ["-O2", "-fPIC", "-Wall", "-Wextra"],
       "cflags_cc": ["-std=gnu++17", "-mgeneral-regs-only", "-ffreestanding", "-fno-tree-loop-distribute-patterns",
                     "-fno-exceptions", "-fno-rtti", "-fno-stack-protector", "-fno-omit-frame-pointer", "-fcf-protection=none"]

@@ -1,80 +1,36 @@
 /**
- * Moves a Debian guest from process to process, each with its own lease holder,
- * over shared storage and one user-mode network, while a client outside talks to
- * it on one connection.
+ * Moves a Debian guest from process to process (`godwit vmm`), over shared storage and
+ * one user-mode network, while a client outside talks to it on one connection.
  */
 import { spawn } from 'node:child_process';
-import { chmodSync, copyFileSync, readFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { createVm, openStore, VmmProcess } from '../support/vmms.mjs';
 import { checkFileSystem, debianFiles, freePort, Scratch, ssh, untilHttp } from '../state/debian.mjs';
 
 const require = createRequire(import.meta.url);
 const here = path.dirname(fileURLToPath(import.meta.url));
-const { Datastore, VmDirectory } = require('../../packages/storage');
-const { startUsernet, formatMac, macForVm } = require('../../packages/network');
+const { startUsernet } = require('../../packages/network');
 
-class Host {
-  waiting = [];
-  seen = [];
-  constructor(order) {
-    this.name = order.name;
-    this.child = spawn(process.execPath, [path.join(here, 'host.mjs'), JSON.stringify(order)], { stdio: ['pipe', 'pipe', 'pipe'] });
-    this.stderr = '';
-    this.child.stderr.on('data', (data) => (this.stderr += data));
-    createInterface({ input: this.child.stdout }).on('line', (line) => {
-      const event = JSON.parse(line);
-      this.seen.push(event);
-      for (const one of this.waiting.splice(0)) if (!one(event)) this.waiting.push(one);
-    });
-    this.child.on('close', () => this.waiting.splice(0).forEach((one) => one({ event: 'closed', message: this.stderr })));
-  }
-  do(what, rest = {}) {
-    this.child.stdin.write(`${JSON.stringify({ do: what, ...rest })}\n`);
-  }
-  /** The next event of that kind. */
-  next(kind, limitMs = 60_000) {
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error(`${this.name}: no ${kind} within ${limitMs} ms: ${JSON.stringify(this.seen.slice(-5))} ${this.stderr}`)), limitMs);
-      this.waiting.push((event) => {
-        if (event.event === kind) {
-          clearTimeout(timer);
-          resolve(event);
-          return true;
-        }
-        if (event.event === 'failed' || event.event === 'closed') {
-          clearTimeout(timer);
-          reject(new Error(`${this.name}: ${JSON.stringify(event)}`));
-          return true;
-        }
-        return false;
-      });
-    });
-  }
-  end() {
-    this.child.kill('SIGKILL');
-  }
-}
-
-/** → { records: source's and target's of each move, proof, fsck, gapMs: the longest that a line and its echo took } */
+/** → { records: of each move, proof, fsck, gapMs: the longest that a line and its echo took } */
 export async function moveAround({ moves, load = false, log = () => {} }) {
   const files = await debianFiles(log);
   const scratch = new Scratch();
   const hosts = [];
   let usernet;
   try {
-    const disk = await scratch.copyDisk(files.disk);
-    const store = await Datastore.init(scratch.folder);
-    await VmDirectory.create(store, { schema: 1, vmId: '11111111-2222-3333-4444-555555555555', name: 'web', memoryBytes: 512 << 20, disks: [], networks: [], settings: {} });
+    mkdirSync(scratch.path('store'));
+    const store = await openStore(scratch.path('store'));
+    const { diskFile: disk } = await createVm(store, { name: 'web', ...files, append: `${files.kernelParameters} quiet`, network: 'lan' });
     await store.close();
     const [sshPort, httpPort] = [await freePort(), await freePort()];
     usernet = await startUsernet({ socket: scratch.path('net'), control: scratch.path('control'), forwards: [`tcp::${sshPort}-22`, `tcp::${httpPort}-80`] });
-    const order = { store: scratch.folder, vm: 'web', disk, megabytes: 512, files, usernet: usernet.config.socket, mac: formatMac(macForVm('web')) };
-    let current = new Host({ ...order, role: 'source', name: 'host0' });
+    const order = { folder: scratch.folder, store: scratch.path('store'), vm: 'web', networks: { lan: { kind: 'user', socket: usernet.config.socket } } };
+    let current = new VmmProcess({ ...order, host: 'host0', mode: 'start' });
     hosts.push(current);
-    await current.next('running');
+    await current.untilRunning();
     await untilHttp(httpPort, 120_000);
     if (load) {
       await ssh(files, sshPort, 'cat > /root/load.sh && chmod +x /root/load.sh', { input: readFileSync(path.join(here, '..', 'state', 'load.sh')) });
@@ -84,32 +40,28 @@ export async function moveAround({ moves, load = false, log = () => {} }) {
     const connection = await echoes(files, sshPort, scratch);
     const records = [];
     for (let move = 1; move <= moves; move++) {
-      const target = new Host({ ...order, role: 'target', name: `host${move}` });
+      const target = new VmmProcess({ ...order, host: `host${move}`, mode: 'incoming' });
       hosts.push(target);
-      await new Promise((resolve) => setTimeout(resolve, 500));
-      target.do('listen');
-      const { port } = await target.next('listening');
+      await target.untilWaiting();
       connection.take();
-      const arrived = target.next('record', 120_000);
-      current.do('migrate', { port });
-      const [source, there] = await Promise.all([current.next('record', 120_000), arrived]);
+      const record = await current.migrateTo(target);
+      if (record.outcome !== 'completed') throw new Error(`move ${move}: ${JSON.stringify(record)}; target: ${target.log}`);
+      const { code } = await current.exited;
       await new Promise((resolve) => setTimeout(resolve, 700));
       const gapMs = connection.take();
-      records.push({ source: source.record, target: there.record, gapMs });
-      log(`move ${move}: ${source.record.outcome}, ${JSON.stringify(source.record.pause ?? source.record)}, outside gap ${Math.round(gapMs)} ms`);
-      if (source.record.outcome !== 'moved' && source.record.outcome !== 'completed') log(JSON.stringify(source.record));
+      records.push({ ...record, sourceExit: code, gapMs });
+      log(`move ${move}: ${record.outcome}, ${JSON.stringify(record.pause ?? record)}, ${record.totalMs.toFixed(0)} ms in all, outside gap ${Math.round(gapMs)} ms`);
       current = target;
       await untilHttp(httpPort, 60_000);
     }
     const said = load ? await ssh(files, sshPort, '/root/load.sh finish', { timeout: 150_000 }) : '';
     const connected = !connection.ended;
     connection.stop();
-    const ended = current.next('ended', 60_000);
     await ssh(files, sshPort, 'poweroff').catch(() => {});
-    await ended;
+    await current.exited;
     return { records, connected, proof: said.split('\n').filter((line) => line.startsWith('proof: ')), fsck: await checkFileSystem(disk) };
   } finally {
-    for (const host of hosts) host.end();
+    for (const host of hosts) await host.remove();
     await usernet?.stop();
     scratch.remove();
   }

@@ -8,7 +8,7 @@ import { moveAround } from './move.mjs';
 
 const { values } = parseArgs({ options: { moves: { type: 'string', default: '10' }, load: { type: 'boolean' } } });
 const { records, connected, proof, fsck } = await moveAround({ moves: Number(values.moves), load: values.load, log: console.log });
-const pauses = records.map(({ source }) => Object.values(source.pause).reduce((sum, part) => sum + part, 0)).sort((a, b) => a - b);
+const pauses = records.map(({ pauseMs }) => pauseMs).sort((a, b) => a - b);
 console.log(`pause: median ${pauses[pauses.length >> 1].toFixed(1)} ms, longest ${pauses.at(-1).toFixed(1)} ms; connection ${connected ? 'held' : 'BROKEN'}`);
 console.log([...proof, fsck].join('\n'));
-process.exit(connected && records.every(({ source }) => source.outcome === 'completed') ? 0 : 1);
+process.exit(connected && records.every(({ outcome }) => outcome === 'completed') ? 0 : 1);

@@ -1,5 +1,5 @@
 /** Exit codes of the godwit command; documented in docs/cli.md. */
-export const exitCodes = { ok: 0, failed: 1, usage: 2, notFound: 3, precondition: 4 } as const;
+export const exitCodes = { ok: 0, failed: 1, usage: 2, notFound: 3, precondition: 4, unavailable: 5, denied: 6, migrationFailed: 7, unknown: 8 } as const;
 
 /** An error for a person: one line, no stack; `code` is the process's exit code. */
 export class CliError extends Error {
@@ -11,7 +11,7 @@ export class CliError extends Error {
 export const usageError = (message: string): CliError => new CliError(exitCodes.usage, `${message} (see godwit help)`);
 
 /** Errors whose message is one line for a person already. */
-const oneLineErrors = new Set(['BootImageError', 'SnapshotError', 'ImageFormatError', 'ImageRequestError', 'DiskError', 'LeaseRefused', 'StorageError']);
+const oneLineErrors = new Set(['BootImageError', 'SnapshotError', 'ImageFormatError', 'ImageRequestError', 'DiskError', 'LeaseRefused', 'StorageError', 'ProcessError']);
 const oneLineCodes = new Set(['GODWIT_METAL', 'GODWIT_NETWORK']);
 
 /** Errors that a person can act on become one line; anything else is returned as it is, stack and all. */

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import path from 'node:path';
-import { Datastore, LeaseHolder, VM_CONFIG_VERSION, VmDirectory } from '@godwit/storage';
+import { Datastore, LeaseHolder, type Owner, VM_CONFIG_VERSION, VmDirectory } from '@godwit/storage';
 import type { Vm } from '@godwit/vmm';
 import { usageError } from './errors';
 
@@ -12,6 +12,9 @@ import { usageError } from './errors';
 export interface HeldLease {
   readonly datastore: Datastore;
   readonly holder: LeaseHolder;
+  readonly vmId: string;
+  readonly name: string;
+  readonly owner: Owner;
   /** The VM's folder of disks, in the datastore. */
   readonly disks: string;
   /** The VM stands still whenever the lease does not allow it to run, and ends when another host has it. */
@@ -33,16 +36,20 @@ export function splitVm(text: string): { store: string; name: string } {
   return { store: text.slice(0, at), name: text.slice(at + 1) };
 }
 
-/** @throws LeaseRefused naming the owner, or StorageError */
-export async function holdLease(text: string, memoryBytes: number): Promise<HeldLease> {
+/** @param acquire false: the VM is to come from another host, with its lease. @throws LeaseRefused naming the owner, or StorageError */
+export async function holdLease(text: string, memoryBytes: number, acquire = true): Promise<HeldLease> {
   const { store, name } = splitVm(text);
   const datastore = await Datastore.open(store);
   try {
     const directory = await openOrCreate(datastore, name, memoryBytes);
     const owner = { hostId: hostname(), hostName: hostname(), vmmId: randomUUID() };
-    const holder = new LeaseHolder(await directory.leasePlace(), owner);
-    await holder.acquire();
+    const place = await directory.leasePlace();
+    const holder = new LeaseHolder(place, owner);
+    if (acquire) await holder.acquire();
     return {
+      vmId: place.vmId,
+      name,
+      owner,
       datastore,
       holder,
       disks: directory.path('disks'),

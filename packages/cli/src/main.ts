@@ -2,11 +2,13 @@
 import { datastore } from './datastore';
 import { CliError, exitCodes, explain, usageError } from './errors';
 import { help } from './help';
+import { migrateByHand } from './migrate';
 import { run } from './run';
 import { state } from './state';
 import { up } from './up';
+import { vmm } from './vmm';
 
-const commands: Record<string, (argv: string[]) => Promise<number>> = { run, up, state, datastore, help };
+const commands: Record<string, (argv: string[]) => Promise<number>> = { run, vmm, migrate: migrateByHand, up, state, datastore, help };
 
 async function main(argv: string[]): Promise<number> {
   const [name = 'help', ...rest] = argv;

@@ -21,6 +21,13 @@ export interface RunOptions {
   suspendTo: string | undefined;
   /** Whose lease is to be held, `DATASTORE/NAME`, and how long for: see lease.ts. */
   vm: string | undefined;
+  /** Path of the socket that serves the VM (service Vmm). */
+  control: string | undefined;
+  /** The VM comes from elsewhere: its ticket is written there. */
+  incoming: string | undefined;
+  /** Where other hosts reach this process, HOST:PORT, and the folder with its certificate. */
+  listen: string | undefined;
+  tls: string | undefined;
   /** What a saved VM is to remember of all this. */
   origin: RunOrigin;
 }
@@ -44,6 +51,10 @@ export function chooseRunOptions(values: RunFlags, resumed: Resumable | undefine
   return {
     stats: values.stats,
     suspendTo: values['suspend-to'],
+    control: values.control,
+    incoming: values.incoming,
+    listen: values.listen,
+    tls: values.tls,
     vm: origin.vm,
     origin,
     nets,
@@ -82,6 +93,7 @@ export function parseFlags(argv: string[]) {
         cpu: { type: 'string' }, engine: { type: 'string' }, trace: { type: 'string' }, stats: { type: 'string' },
         disk: { type: 'string', multiple: true }, cdrom: { type: 'string', multiple: true }, net: { type: 'string', multiple: true },
         'suspend-to': { type: 'string' }, 'resume-from': { type: 'string' }, 'no-reboot': { type: 'boolean' }, vm: { type: 'string' },
+        control: { type: 'string' }, incoming: { type: 'string' }, listen: { type: 'string' }, tls: { type: 'string' },
       },
       strict: true,
     }).values;

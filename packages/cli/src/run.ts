@@ -1,10 +1,10 @@
-import { writeFileSync } from 'node:fs';
-import { type EngineStats, type Outcome, saveVm, Vm } from '@godwit/vmm';
+import { saveVm, Vm } from '@godwit/vmm';
 import { attachConsole } from './console';
+import { runControlled } from './controlled';
 import { placeDisk } from './disk-options';
-import { exitCodes } from './errors';
 import { type HeldLease, holdLease } from './lease';
 import { openNetworks } from './networks';
+import { report, writeStats } from './outcome';
 import { loadInto, openResumable, type Resumable, type RunOrigin } from './resume';
 import { chooseRunOptions, parseFlags, type RunOptions } from './run-options';
 
@@ -15,7 +15,7 @@ export async function run(argv: string[]): Promise<number> {
   const resumed = from === undefined ? undefined : await openResumable(from);
   try {
     const options = chooseRunOptions(flags, resumed);
-    const lease = options.vm === undefined ? undefined : await holdLease(options.vm, options.spec.memoryBytes);
+    const lease = options.vm === undefined ? undefined : await holdLease(options.vm, options.spec.memoryBytes, options.incoming === undefined);
     try {
       return await runLeased(options, resumed, lease);
     } finally {
@@ -34,7 +34,9 @@ async function runLeased(options: RunOptions, resumed: Resumable | undefined, le
     const disks = options.spec.disks
       ?.map((disk) => placeDisk(disk, store))
       .map((disk) => ({ ...disk, image: { ...disk.image, lease: disk.image.readOnly ? undefined : shared } }));
-    const vm = new Vm({ ...options.spec, disks, nics: networks.nics, lease: shared });
+    const spec = { ...options.spec, disks, nics: networks.nics, lease: shared };
+    if (options.control !== undefined || options.incoming !== undefined) return await runControlled({ options, resumed, lease, spec });
+    const vm = new Vm(spec);
     lease?.guard(vm);
     return await runVm(vm, options, resumed);
   } finally {
@@ -85,15 +87,3 @@ async function suspend(vm: Vm, file: string, origin: RunOrigin): Promise<void> {
 
 const heldLine = (disk: number, why: string | null): string =>
   why === null ? `disk ${disk} is served again: the VM goes on` : `the VM waits, nothing is lost: disk ${disk}: ${why}`;
-
-function report(outcome: Outcome): number {
-  if (outcome.kind === 'power-off') return exitCodes.ok;
-  process.stderr.write(`godwit: ${outcome.detail}\n`);
-  return outcome.kind === 'stopped' ? exitCodes.ok : exitCodes.failed;
-}
-
-function writeStats(target: string, stats: EngineStats): void {
-  const text = `${JSON.stringify(stats, null, 2)}\n`;
-  if (target === '-') process.stdout.write(text);
-  else writeFileSync(target, text);
-}

@@ -3,3 +3,4 @@ export * from './state';
 export * from './ports';
 export * from './features';
 export * from './cpuid';
+export * from './facts';

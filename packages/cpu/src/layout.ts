@@ -183,6 +183,9 @@ export enum Counter {
   NativeFaultDeliveries = 20,
   EagerMaps = 21,
   SoftMisses = 22,
+  /** Blocks translated ahead that were used, and that were dropped at their first use because their bytes had changed. */
+  WarmUsed = 23,
+  WarmStale = 24,
 }
 
 /** 256 bytes: top address byte → quadrant (0–3). Constant; lets translated code choose a window without flags. */

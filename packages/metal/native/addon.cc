@@ -234,6 +234,40 @@ static napi_value run(napi_env env, napi_callback_info) {
 // install(): mailbox → block; returns its index, 0 when the table is full.
 static napi_value install(napi_env env, napi_callback_info) { return num(env, installBlock(g_vm)); }
 
+// installWarm(): mailbox → block that is looked at when it is first found; its index, 0: no room, or there is one.
+static napi_value installWarmFn(napi_env env, napi_callback_info) { return num(env, installWarm(g_vm)); }
+
+// reviewWarm(index): 0 gone, 1 still good, 2 in use.
+static napi_value reviewWarmFn(napi_env env, napi_callback_info info) {
+  ARGS(1);
+  return num(env, reviewWarm(g_vm, argU32(env, argv[0])));
+}
+
+// coolSlice(begin): part of what heat is measured by; false: that was all.
+static napi_value coolSliceFn(napi_env env, napi_callback_info info) {
+  ARGS(1);
+  bool begin = false;
+  napi_get_value_bool(env, argv[0], &begin);
+  napi_value v;
+  napi_get_boolean(env, coolSlice(g_vm, begin), &v);
+  return v;
+}
+
+// listHot(out, all): hot blocks; how many words.
+static napi_value listHotFn(napi_env env, napi_callback_info info) {
+  ARGS(2);
+  u32 *out = nullptr;
+  size_t length = 0;
+  bool all = false;
+  napi_get_typedarray_info(env, argv[0], nullptr, &length, (void **)&out, nullptr, nullptr);
+  napi_get_value_bool(env, argv[1], &all);
+  if (!g_vm || !out) return fail(env, "listHot: no VM, or no array");
+  return num(env, listHot(g_vm, out, (u32)length, all));
+}
+
+// listedHot(): how many of the last list's words are of hot blocks.
+static napi_value listedHotFn(napi_env env, napi_callback_info) { return num(env, g_vm ? g_vm->listedHot : 0); }
+
 // invalidatePage(gpaPage): RAM of that page is about to be written by TypeScript.
 static napi_value invalidatePageFn(napi_env env, napi_callback_info info) {
   ARGS(1);
@@ -478,6 +512,7 @@ static napi_value init(napi_env env, napi_value exports) {
     napi_callback fn;
   } functions[] = {
       {"hostInfo", hostInfo}, {"create", create}, {"attach", attach}, {"run", run}, {"install", install},
+      {"installWarm", installWarmFn}, {"reviewWarm", reviewWarmFn}, {"coolSlice", coolSliceFn}, {"listHot", listHotFn}, {"listedHot", listedHotFn},
       {"invalidatePage", invalidatePageFn}, {"dropBlocks", dropBlocks}, {"flushTlb", flushTlb}, {"flushPage", flushPageFn},
       {"flushCode", flushCode}, {"deliver", deliverFn}, {"executeHost", executeHost}, {"kick", kick},
       {"setDeadline", setDeadline}, {"sleep", sleepFn}, {"codeCursor", codeCursor}, {"hostCpuid", hostCpuid},

@@ -15,9 +15,6 @@
 
 namespace godwit {
 
-static inline u32 hashOf(u32 eip, u32 mode) { return ((eip * 0x9E3779B1u) ^ (mode * 0x85EBCA6Bu)) >> 14; }
-static_assert((1u << 18) == kBlockHash, "hashOf gives 18 bits");
-
 // Mailbox: hostStart, hostBytes, eip, gpaPage, gpaPage2 or ~0, mode, mapOffset, mapCount.
 u32 installBlock(Vm *vm) {
   if (vm->blockCount + 2 >= kMaxBlocks) return 0;
@@ -34,6 +31,7 @@ u32 installBlock(Vm *vm) {
   b.mapCount = m[7];
   b.links = 0;
   b.valid = 1;
+  b.found = vm->heat;
   const u32 h = hashOf(b.eip, b.mode);
   b.hashNext = vm->blockHash[h];
   vm->blockHash[h] = n;
@@ -63,6 +61,8 @@ u32 findBlock(Vm *vm, u32 eip, u32 mode) {
     Block &b = vm->blocks[n];
     if (b.eip != eip || b.gpaPage != gpaPage || b.mode != mode || !b.valid) continue;
     if (b.gpaPage2 != ~0u && resolve(vm, window, (eip | 0xFFF) + 1, user) != b.gpaPage2) continue;
+    if (b.valid == kWarm && !adoptWarm(vm, n)) return 0;
+    b.found = vm->heat;
     ((u32 *)tableOf(vm, window, mode))[eip] = b.hostStart;
     vm->tableFills++;
     return n;
@@ -70,7 +70,7 @@ u32 findBlock(Vm *vm, u32 eip, u32 mode) {
   return 0;
 }
 
-static void unhash(Vm *vm, u32 n) {
+void unhash(Vm *vm, u32 n) {
   const Block &b = vm->blocks[n];
   for (u32 *at = &vm->blockHash[hashOf(b.eip, b.mode)]; *at; at = &vm->blocks[*at].hashNext)
     if (*at == n) {
@@ -79,10 +79,24 @@ static void unhash(Vm *vm, u32 n) {
     }
 }
 
-static void unlinkBlock(Vm *vm, Block &b) {
-  for (u32 l = b.links; l; l = vm->links[l].next)
-    store32(vm->codeRw + vm->links[l].site, vm->links[l].original);
+void unlinkBlock(Vm *vm, Block &b) {
+  for (u32 l = b.links, next; l; l = next) {
+    Link &link = vm->links[l];
+    next = link.next;
+    store32(vm->codeRw + link.site, link.original);
+    link.next = vm->linkFree;
+    vm->linkFree = l;
+  }
   b.links = 0;
+}
+
+u32 takeLink(Vm *vm) {
+  const u32 free = vm->linkFree;
+  if (free) {
+    vm->linkFree = vm->links[free].next;
+    return free;
+  }
+  return vm->linkCount + 1 >= kMaxLinks ? 0 : ++vm->linkCount;
 }
 
 void unlinkPageBlocks(Vm *vm, u32 gpaPage, u32 linearPage) {
@@ -147,7 +161,8 @@ void invalidateAllBlocks(Vm *vm) {
   zeroBytes(vm->blockHash, kBlockHash * 4);
   zeroBytes(vm->pageBlocks, (u64)vm->ramPages * 4);
   vm->blockCount = 0;
-  vm->linkCount = 0;
+  vm->linkCount = vm->linkFree = 0;
+  vm->warmCount = 0;
 }
 
 const Block *blockAt(Vm *vm, u64 rip) {

@@ -11,13 +11,15 @@ void beginDirtyRound(Vm *vm, u8 *dirtyOut) {
   vm->dirtyLogging = true;
   copyBytes(dirtyOut, vm->dirty, vm->ramPages);
   zeroBytes(vm->dirty, vm->ramPages);
-  for (u32 p = 0; p < vm->ramPages; p++) vm->watched[p] |= kWatchClean;
+  u64 *const watched = (u64 *)vm->watched;  // the table is a whole number of words, and longer than RAM's pages
+  for (u32 i = 0; i < (vm->ramPages + 7) / 8; i++) watched[i] |= 0x0101010101010101ull * kWatchClean;
   protectAllForLog(vm);
 }
 
 void endDirtyLog(Vm *vm) {
   vm->dirtyLogging = false;
-  for (u32 p = 0; p < vm->ramPages; p++) vm->watched[p] &= (u8)~kWatchClean;
+  u64 *const watched = (u64 *)vm->watched;
+  for (u32 i = 0; i < (vm->ramPages + 7) / 8; i++) watched[i] &= ~(0x0101010101010101ull * kWatchClean);
 }
 
 }  // namespace godwit

@@ -200,8 +200,8 @@ HANDLER(chain) {
       store32(rel, load32(rel) + kStubTable);  // may not be linked: go through the block table from now on
       return resume(vm);
     }
-    if (vm->linkCount + 1 >= kMaxLinks) return leave(s, kCacheFull);
-    const u32 l = ++vm->linkCount;
+    const u32 l = takeLink(vm);
+    if (!l) return leave(s, kCacheFull);
     vm->links[l] = {site, load32(rel), to.links};
     to.links = l;
     store32(rel, to.hostStart - (site + 4));

@@ -368,6 +368,11 @@ static void dropWindow(Vm *vm, u32 window) {
   win.valid = false;
 }
 
+// Every entry of a block table leads to the miss routine again.
+void dropTable(Vm *vm, u32 window, u32 which) {
+  sys(SYS_madvise, (long)tableOf(vm, window, which << 1), 16l << 30, MADV_DONTNEED);
+}
+
 void dropEverything(Vm *vm) {
   softFlush(vm);
   finishDeferred(vm);
@@ -381,8 +386,7 @@ void dropEverything(Vm *vm) {
     sys(SYS_madvise, (long)win.regions, (2048 * sizeof(Region) + 4095) & ~4095, MADV_DONTNEED);
     win.usedCount = win.mappedPages = 0;
     win.valid = i == 0;
-    for (u32 k = 0; k < kTablesPerWindow; k++)
-      sys(SYS_madvise, (long)(tableOf(vm, i, k << 1)), 16l << 30, MADV_DONTNEED);
+    for (u32 k = 0; k < kTablesPerWindow; k++) dropTable(vm, i, k);
   }
   zeroBytes(vm->rmapHead, (u64)vm->ramPages * 4);
   vm->rmapCount = vm->rmapFree = 0;

@@ -85,7 +85,7 @@ enum Callout {
 enum Counter {
   cFaults, cFaultMaps, cFaultGuest, cFaultInterpret, cMisses, cChains, cSelfModified, cCallouts,
   cInterrupts, cIrets, cCr3Writes, cInvlpgs, cPagesUnmapped, cLargeMaps, cKicks, cSegmentLoads, cRuns,
-  cWindowEvictions, cProtectCalls, cFlushes, cNativeFaultDeliveries, cEagerMaps, cSoftMisses
+  cWindowEvictions, cProtectCalls, cFlushes, cNativeFaultDeliveries, cEagerMaps, cSoftMisses, cWarmUsed, cWarmStale
 };
 
 // EFLAGS that live in the host's flags while guest code runs: CF PF AF ZF SF DF OF.

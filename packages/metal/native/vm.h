@@ -31,6 +31,9 @@ constexpr u32 kSelfModifyLimit = 64;    // writes into translated code of one pa
 constexpr u8 kWatchCode = 1;   // translated code was taken from it
 constexpr u8 kWatchClean = 2;  // dirty logging is on, and it was not written in this round
 
+// ---- Block.valid ----------------------------------------------------------------
+constexpr u32 kWarm = 2;  // translated ahead; its bytes are looked at when it is first found (native/warm.cc)
+
 // ---- what a window knows of a linear page ------------------------------------
 // info = gpaPage << 8 | flags
 constexpr u32 kMapped = 1, kWritable = 2, kExec = 4, kGlobal = 8, kInRun = 16;
@@ -59,7 +62,9 @@ struct Block {
   u32 eip, gpaPage, gpaPage2, mode;
   u32 mapOffset, mapCount;
   u32 hashNext, pageNext, links;
-  u32 valid;
+  u32 valid;                // 0, 1, kWarm
+  u32 source, sourceBytes;  // of a warm block: the guest's bytes it was made from, in `meta`
+  u32 found;                // period of the heat measurement in which it was last found
 };
 
 struct RmapNode {
@@ -111,10 +116,13 @@ struct Vm {
   RmapNode *rmap;
   u32 rmapCount, rmapFree, *rmapHead;
   u32 tableFills;
+  u32 warmCount;     // warm blocks not used yet
+  u32 listedHot;     // words of the last list that are of hot blocks
+  u32 heat, coolAt;  // period of the heat measurement; what has been forgotten for it
   Run runs[kMaxRuns];
   u32 runCount;
   Link *links;
-  u32 linkCount;
+  u32 linkCount, linkFree;
   u8 *shadowPool;
   u32 shadowCount, shadowFree;
   u64 useClock;
@@ -177,6 +185,7 @@ Walk walk(Vm *vm, u32 linear, bool write, bool execute, bool user, bool setBits)
 bool mapForAccess(Vm *vm, u32 window, u32 linear, const Walk &w, bool write);
 void noteExec(Vm *vm, u32 window, u32 linear, const Walk &w);
 void dropEverything(Vm *vm);
+void dropTable(Vm *vm, u32 window, u32 which);
 void revalidate(Vm *vm, u32 window, bool includeGlobal);
 void activateCr3(Vm *vm);
 void flushPage(Vm *vm, u32 linear);
@@ -188,15 +197,27 @@ bool readGuest32(Vm *vm, u32 linear, u32 *value);
 u8 *guestPointer(Vm *vm, u32 linear, bool write, bool user);
 
 // blocks.cc
+inline u32 hashOf(u32 eip, u32 mode) { return ((eip * 0x9E3779B1u) ^ (mode * 0x85EBCA6Bu)) >> 14; }
+static_assert((1u << 18) == kBlockHash, "hashOf gives 18 bits");
 u32 installBlock(Vm *vm);
 u32 findBlock(Vm *vm, u32 eip, u32 mode);  // index + 1, or 0
 void invalidatePage(Vm *vm, u32 gpaPage);
 void killBlock(Vm *vm, u32 n);
+void unhash(Vm *vm, u32 n);
+void unlinkBlock(Vm *vm, Block &b);
+u32 takeLink(Vm *vm);  // 0: none left
 void invalidateAllBlocks(Vm *vm);
 void clearTablePage(Vm *vm, u32 window, u32 linearPage);
 void unlinkPageBlocks(Vm *vm, u32 gpaPage, u32 linearPage);
 const Block *blockAt(Vm *vm, u64 rip);
 bool guestEipAt(Vm *vm, u64 rip, u32 *eip, const Block **block, u64 *instructionStart = nullptr);
+
+// warm.cc
+u32 installWarm(Vm *vm);
+bool adoptWarm(Vm *vm, u32 n);
+u32 reviewWarm(Vm *vm, u32 n);
+bool coolSlice(Vm *vm, bool begin);
+u32 listHot(Vm *vm, u32 *out, u32 words, bool all);
 
 // dirty-log.cc
 void beginDirtyRound(Vm *vm, u8 *dirtyOut);

@@ -16,6 +16,22 @@ export interface Native {
   run(): number;
   /** Installs the block described in the mailbox (see Mailbox); its index, or 0 when the table is full. */
   install(): number;
+  /**
+   * Installs the block described in the mailbox, `Source` and `SourceBytes` included, for when it is first found:
+   * it is used if the guest's bytes there are the same then. Its index; 0: no room, or there is such a block.
+   */
+  installWarm(): number;
+  /** What became of it: 0 gone (now at the latest, if its bytes have changed), 1 good so far, 2 in use. */
+  reviewWarm(index: number): number;
+  /** Forgets some of the links and table entries, so that blocks in use are found anew; false: all are forgotten. vCPU's thread, outside run(). */
+  coolSlice(begin: boolean): boolean;
+  /**
+   * Blocks found since the last call (or since cooling began), then with `all` the others, newest first. Two words each: eip;
+   * page | mode << 24; three with bit 31 set in the second: the page of its last bytes. How many words. Any thread; untrustworthy.
+   */
+  listHot(out: Uint32Array, all: boolean): number;
+  /** How many of the last list's words are of blocks found in its period. */
+  listedHot(): number;
   /** RAM of this guest page is about to be written from TypeScript. */
   invalidatePage(gpaPage: number): void;
   /** That page's code is to be translated anew. */
@@ -85,6 +101,9 @@ export const enum Mailbox {
   Mode = 5,
   MapOffset = 6,
   MapCount = 7,
+  /** Of a warm block: where in `meta` the guest's bytes lie, and how many. */
+  Source = 8,
+  SourceBytes = 9,
 }
 
 let loaded: Native | undefined;

@@ -172,7 +172,7 @@ export class SourceSession {
   }
 
   private async sendRound(round: number, final: boolean): Promise<void> {
-    if (!final && round > 0) this.attempt(() => this.sendHints());
+    if (!final) this.attempt(() => this.sendHints());
     const { pages, pacedMs } = await this.sender.round(this.planner, round, final, this.ports.vmm.freshlyDirty);
     if (this.givenUp) return;
     // Told before the last message goes: the answer to it may come before the transport is done with it.

@@ -1,6 +1,7 @@
 import type { DiskShape } from './block/client';
 import type { SavedVm } from './engine';
 import type { ClockSample } from './clock-hint';
+import type { WarmCounts } from './warm-target';
 
 /** How guest code is executed. `interpret` is the slow twin alone: for tests and for hunting translator faults. */
 export type ExecutionMode = 'translate' | 'interpret';
@@ -33,6 +34,8 @@ export interface VmConfig {
   lease?: SharedArrayBuffer;
   /** The VM is made without a kernel, paused: memory and state come from elsewhere. */
   waitForState?: boolean;
+  /** One byte a page of RAM: the shell marks those that it is about to write before the state is there (warm-target.ts). */
+  arrivals?: SharedArrayBuffer;
   /** A reading of the host's TSC and monotonic clock (nanoseconds), taken early: the later second one gives the TSC's rate. */
   clockSample?: ClockSample;
   /** Host time (performance.timeOrigin based, milliseconds) at which the process began: for start-up figures. */
@@ -72,6 +75,10 @@ export type VcpuMessage =
   | { type: 'saved'; id: number; state: SavedVm }
   | { type: 'restored'; error?: string }
   | { type: 'dirtyRound'; id: number }
+  | { type: 'userAccesses'; id: number; list: Uint32Array }
+  | { type: 'stats'; id: number; stats: EngineStats }
+  /** The guest was reset. */
+  | { type: 'reset' }
   | { type: 'frames'; id: number; frames: Uint8Array | null }
   | { type: 'ended'; outcome: Outcome; stats: EngineStats };
 
@@ -83,17 +90,26 @@ export type ShellMessage =
   | { type: 'link'; nic: number; up: boolean }
   | { type: 'pause'; reason: PauseReason }
   | { type: 'resume'; reason: PauseReason }
-  /** Pauses for 'save', drains the disks, answers 'saved'; the VM stays paused for that reason. */
-  | { type: 'save'; id: number }
+  /** Pauses for 'save', drains the disks, answers 'saved'; the VM stays paused for that reason. `into`: a round of the dirty log begins with it. */
+  | { type: 'save'; id: number; into?: SharedArrayBuffer }
   | { type: 'restore'; state: SavedVm }
   /** A new round of the dirty log; the answer is 'dirtyRound' with the same id, the bytes in `into`. */
   | { type: 'dirtyRound'; id: number; into: SharedArrayBuffer }
   | { type: 'endDirtyLog' }
   | { type: 'throttle'; percent: number }
+  /** See Engine.measureHeat. */
+  | { type: 'measureHeat' }
+  /** Answered by the same. */
+  | { type: 'userAccesses'; id: number }
+  /** Hot blocks of a VM that comes here: untrusted. */
+  | { type: 'hotBlocks'; list: Uint8Array }
   /** Answered by 'frames': those from the network that the paused guest has not seen. */
   | { type: 'takeFrames'; id: number }
   /** Such frames, from another host: untrusted. */
   | { type: 'giveFrames'; frames: Uint8Array }
+  | { type: 'reset' }
+  /** Answered by 'stats'. */
+  | { type: 'stats'; id: number }
   /** The guest's adapters tell their networks where they are now. */
   | { type: 'announce' };
 
@@ -108,6 +124,8 @@ export interface EngineStats {
   runSeconds: number;
   startToFirstInstructionMs: number;
   translation: { blocks: number; instructions: number; guestBytes: number; hostBytes: number; seconds: number; flushes: number };
+  /** Blocks translated ahead (warm-target.ts); how many were used, and how many were stale then, is in `native`. */
+  warm: WarmCounts;
   /** User instructions moved to the software TLB, and back to the window. */
   firstTouch: { adopted: number; dropped: number };
   interpreted: number;

@@ -14,10 +14,12 @@ import { GuestMemory } from './guest-memory';
 import { hostCpuidQuery } from './host-cpuid';
 import { loadRaw } from './raw-image';
 import {
-  CLOCK_STEP_INTERVAL_NS, LEASE_LOOK_NS, CODE_CACHE_BYTES, INTERPRET_BURST, MAX_SLEEP_NS, SELF_MODIFY_DECAY_BURSTS, SELF_MODIFY_LIMIT,
+  CLOCK_STEP_INTERVAL_NS, COOL_SLICE_NS, LEASE_LOOK_NS, CODE_CACHE_BYTES, INTERPRET_BURST, MAX_SLEEP_NS, SAVE_REHEARSALS, SELF_MODIFY_DECAY_BURSTS, SELF_MODIFY_LIMIT,
+  WARM_SLICE_NS,
 } from './limits';
 import { Throttle } from './throttle';
 import { BlockTranslator } from './translate-block';
+import { WarmTarget } from './warm-target';
 import { resetVcpu, restoreVcpu, saveVcpu } from './vcpu-state';
 
 /**
@@ -41,6 +43,8 @@ export interface EnginePorts {
   trace(line: string): void;
   /** The VM was paused or goes on. `held`: requests that the datastore does not serve. */
   paused?(reasons: readonly PauseReason[], held: number): void;
+  /** The guest was reset and starts anew. */
+  restarted?(): void;
   wallClockMs(): number;
   nowMs(): number;
 }
@@ -50,6 +54,8 @@ export interface SavedVm {
   vcpu: unknown;
   clock: SavedClock;
   machine: { version: number; devices: Record<string, { version: number }> };
+  /** From a file: see warm-list.ts. A VM that moves has sent it before. */
+  hotBlocks?: Uint8Array;
 }
 
 const NMI_VECTOR = 2;
@@ -63,6 +69,8 @@ export class Engine {
   private readonly memory: GuestMemory;
   private readonly blocks: BlockTranslator;
   private readonly firstTouches: FirstTouchSites;
+  private readonly warm: WarmTarget;
+  private cooling = false;
   private readonly selfModify: Uint8Array;
   private readonly featuresUsed = new Set<string>();
   private readonly exits = new Float64Array(exitNames.length);
@@ -71,6 +79,7 @@ export class Engine {
   private readonly pauses = new Set<PauseReason>();
   private onDrained: (() => void) | undefined;
   private resetAsked = false;
+  private saveRehearsals = 0;
   private readonly throttle = new Throttle();
   private readonly lease: Deadline | undefined;
   private outcome: Outcome | undefined;
@@ -155,8 +164,13 @@ export class Engine {
     });
     this.firstTouches = new FirstTouchSites(native, buffers, this.state);
     this.blocks = new BlockTranslator(native, buffers, this.state, this.memory, translator, (linear) => this.fetchAddress(linear), this.firstTouches);
-    if (config.waitForState) this.pause('restore');
-    else this.powerOn();
+    this.warm = new WarmTarget(native, this.state, this.memory, this.blocks, config.arrivals && new Uint8Array(config.arrivals));
+    if (config.waitForState) {
+      resetVcpu(this.state);
+      this.pause('restore');
+    } else {
+      this.powerOn();
+    }
   }
 
   /** Guest time in nanoseconds. */
@@ -200,6 +214,9 @@ export class Engine {
   /** One reason less; the guest runs when none is left. */
   resume(reason: PauseReason): void {
     if (!this.pauses.delete(reason)) return;
+    // A save that was called off: what was to follow it must not come at some later pause.
+    if (reason === 'save') this.onDrained = undefined;
+    if (reason === 'restore') this.warm.arrived();
     this.ports.paused?.([...this.pauses], this.devices.held);
     if (this.pauses.size > 0) return;
     this.clock.thaw();
@@ -225,10 +242,34 @@ export class Engine {
   /** Begins a round of the dirty log: one byte a page into `out`, 1 = written since the last round. */
   beginDirtyRound(out: Uint8Array): void {
     this.native.beginDirtyRound(out);
+    // Whoever asks will want the state soon: V8 has compiled the way there before the VM stands for it.
+    if (!this.paused && this.saveRehearsals++ < SAVE_REHEARSALS) this.saveState();
   }
 
   endDirtyLog(): void {
     this.native.endDirtyLog();
+  }
+
+  /** The machine's reset line, from outside. */
+  reset(): void {
+    this.resetAsked = true;
+    this.attention();
+  }
+
+  /** Begins to find out which blocks are hot: for a list of them, soon. */
+  measureHeat(): void {
+    this.cooling = this.native.coolSlice(true);
+    this.cool();
+  }
+
+  /** See BlockTranslator. */
+  userAccessList(): Uint32Array {
+    return this.blocks.userAccessList();
+  }
+
+  /** Hot blocks of a VM that comes here: translated while there is time. Untrusted. */
+  addHotBlocks(list: Uint8Array): void {
+    if (this.config.mode === 'translate') this.warm.add(list);
   }
 
   announce(): void {
@@ -256,6 +297,7 @@ export class Engine {
 
   /** Into a VM that was made with `waitForState` and whose memory has been filled. @throws StateFormatError */
   restoreState(saved: SavedVm): void {
+    if (saved.hotBlocks) this.addHotBlocks(saved.hotBlocks);
     restoreVcpu(this.state, saved.vcpu, this.native.hostXcr0());
     this.clock.restore(saved.clock);
     this.machine.restore(saved.machine);
@@ -283,6 +325,7 @@ export class Engine {
         blocks: b.blocks, instructions: b.instructions, guestBytes: b.guestBytes, hostBytes: b.hostBytes,
         seconds: b.nanoseconds / 1e9, flushes: b.flushes,
       },
+      warm: { ...this.warm.counts },
       firstTouch: { adopted: this.firstTouches.adopted, dropped: this.firstTouches.dropped },
       interpreted: this.interpreter.instructionsExecuted,
       interruptsDelivered: this.interruptsDelivered,
@@ -381,6 +424,17 @@ export class Engine {
     return true;
   }
 
+  private warmOrSleep(): void {
+    const wait = this.warm.step(WARM_SLICE_NS);
+    if (wait > 0) this.native.sleep(Math.min(wait, MAX_SLEEP_NS));
+  }
+
+  /** A little at a time: the guest is not to notice. */
+  private cool(): void {
+    const until = this.native.monotonicNs() + COOL_SLICE_NS;
+    while (this.cooling && this.native.monotonicNs() < until) this.cooling = this.native.coolSlice(false);
+  }
+
   /** Devices are looked at before the guest goes on. */
   private attention(): void {
     this.devicesTouched = true;
@@ -396,7 +450,7 @@ export class Engine {
       return then();
     }
     if (this.pauses.size === 0) return;
-    if (!s.get('kicked')) this.native.sleep(MAX_SLEEP_NS);
+    if (!s.get('kicked')) this.warmOrSleep();
     s.set('kicked', 0);
     this.ports.receive(this);
   }
@@ -415,6 +469,7 @@ export class Engine {
       this.devicesTouched = true;
       this.ports.receive(this);
       this.firstTouches.review(this.nowNs());
+      if (this.cooling) this.cool();
       this.clock.pay();
       // The shell pauses the VM in time; a process that was stopped and woken may come too late for that.
       if (this.lease && !this.lease.mayRun()) return this.pause('lease');
@@ -467,7 +522,8 @@ export class Engine {
     if (!(this.state.eflags & 0x200) && this.machine.nextDeadlineNs() === Number.POSITIVE_INFINITY && this.traced.has('halt')) {
       this.ports.trace('halted with interrupts off');
     }
-    this.native.sleep(MAX_SLEEP_NS);
+    // A halted guest leaves time to translate what it will want.
+    this.warmOrSleep();
     this.devicesTouched = true;
   }
 
@@ -493,7 +549,9 @@ export class Engine {
   /** A reset by the guest: as power-on, with the same memory. */
   private restart(): void {
     this.resetAsked = false;
+    this.ports.restarted?.();
     this.machine.reset();
+    this.warm.clear();
     this.native.flushCode();
     this.modeSignature = '';
     this.powerOn();

@@ -7,3 +7,4 @@ export { hostCpuidQuery } from './host-cpuid';
 export { clockPort, codecPort, sourceLease, targetLease } from './migration/ports';
 export { SourceVmm } from './migration/source-vmm';
 export { type TargetPorts as TargetHost, TargetVmm } from './migration/target-vmm';
+export * from './process';

@@ -2,6 +2,18 @@
 
 /** Bytes of host code: a whole Linux boot with busybox takes about 20 MiB; a full cache is dropped as a whole. */
 export const CODE_CACHE_BYTES = 96 * 1024 * 1024;
+/** Of these, most that blocks translated ahead take: the rest is for what turns out to be needed. */
+export const WARM_CODE_BYTES = 48 * 1024 * 1024;
+/** Translating ahead goes on for so long at a time, nanoseconds: messages wait for it, and a guest that wakes up. */
+export const WARM_SLICE_NS = 300e3;
+/** Blocks that are not known to be hot get a quarter of the thread's time: the host's CPUs have more urgent work while a VM arrives. */
+export const WARM_REST_NS = 3 * WARM_SLICE_NS;
+/** How often pages that arrive are looked at, nanoseconds; a page that kept still for so long is taken to be whole. */
+export const WARM_REVIEW_NS = 3e6;
+/** Blocks that wait for their pages: all of two full lists. */
+export const WARM_MAX_WAITING = 131_072;
+/** Forgetting links for the measurement of heat goes on for so long after a kick, nanoseconds. */
+export const COOL_SLICE_NS = 300e3;
 /** Kept free at the cache's end: one block plus the page where the interpreter's host instructions run. */
 export const CODE_CACHE_RESERVE = 64 * 1024;
 /** Writes into translated code of one page after which the page is interpreted for a while. */
@@ -37,3 +49,5 @@ export const TSC_MEASURE_INTERVAL_NS = 1e9;
 export const NOMINAL_TSC_KHZ = 8e6;
 /** How often the vCPU looks at its lease though nothing else happens, nanoseconds: its timer has expired when a stopped process is woken. */
 export const LEASE_LOOK_NS = 1e9;
+/** Rounds of the dirty log with which the machine's state is made up for practice: once costs the guest about 1 ms, later 0.3. */
+export const SAVE_REHEARSALS = 4;

@@ -40,13 +40,16 @@ const handlers: { [K in ShellMessage['type']]: (engine: Engine, message: Extract
   },
   stop: (engine) => engine.end({ kind: 'stopped', detail: 'stopped by request' }),
   powerButton: (engine) => engine.machine.powerButton(),
+  reset: (engine) => engine.reset(),
+  stats: (engine, { id }) => post({ type: 'stats', id, stats: engine.stats() }),
   link: (engine, { nic, up }) => engine.setLink(nic, up),
   pause: (engine, { reason }) => engine.pause(reason),
   resume: (engine, { reason }) => engine.resume(reason),
-  save: (engine, { id }) => {
+  save: (engine, { id, into }) => {
     engine.pause('save');
     engine.drain(() => {
       flushSerial();
+      if (into) engine.beginDirtyRound(new Uint8Array(into));
       post({ type: 'saved', id, state: engine.saveState() });
     });
   },
@@ -55,6 +58,9 @@ const handlers: { [K in ShellMessage['type']]: (engine: Engine, message: Extract
     post({ type: 'dirtyRound', id });
   },
   endDirtyLog: (engine) => engine.endDirtyLog(),
+  measureHeat: (engine) => engine.measureHeat(),
+  userAccesses: (engine, { id }) => post({ type: 'userAccesses', id, list: engine.userAccessList() }),
+  hotBlocks: (engine, { list }) => engine.addHotBlocks(list),
   throttle: (engine, { percent }) => engine.setThrottle(percent),
   announce: (engine) => engine.announce(),
   takeFrames: (engine, { id }) => post({ type: 'frames', id, frames: engine.takeFrames() }),
@@ -94,6 +100,7 @@ try {
       }
     },
     receive,
+    restarted: () => post({ type: 'reset' }),
     paused: (reasons, held) => post({ type: 'paused', reasons, held }),
     trace: (line) => post({ type: 'trace', line }),
     wallClockMs: () => Date.now(),

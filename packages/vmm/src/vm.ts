@@ -6,6 +6,8 @@ import { createFrameRing, openBell, type NetBackend, type NetPump, startNetPump 
 import { DiskHost, type DiskMark, type ImageSpec } from './block/disk-host';
 import type { DiskConfig, EngineStats, NicConfig, Outcome, PauseReason, ShellMessage, VcpuMessage, VmConfig } from './config';
 import type { SavedVm } from './engine';
+import { encodeWarmList, listRoom } from './warm-list';
+import { PAGE_MARKED } from './warm-target';
 
 export interface DiskSpec {
   adapter: DiskConfig['adapter'];
@@ -38,7 +40,7 @@ export interface Ended {
  * and of each disk, and passes messages.
  *
  * Events: `serial` (Uint8Array), `trace` (string), `paused` (reasons, held),
- * `held` (disk number, why: string | null), `link` (adapter number, up, why).
+ * `held` (disk number, why: string | null), `link` (adapter number, up, why), `reset`.
  */
 export class Vm extends EventEmitter {
   private worker: Worker | undefined;
@@ -52,6 +54,9 @@ export class Vm extends EventEmitter {
   private nextSave = 1;
   private readonly saves = new Map<number, (state: SavedVm) => void>();
   private readonly rounds = new Map<number, () => void>();
+  private readonly statistics = new Map<number, (stats: EngineStats) => void>();
+  private readonly userAccesses = new Map<number, (list: Uint32Array) => void>();
+  private readonly arrivals: Uint8Array | undefined;
   private readonly frames = new Map<number, (frames: Uint8Array | null) => void>();
   private onRestored: ((error: string | undefined) => void) | undefined;
   private created!: () => void;
@@ -70,6 +75,7 @@ export class Vm extends EventEmitter {
       this.settle = { resolve, reject };
     });
     this.ended.catch(() => {});
+    if (spec.incoming) this.arrivals = new Uint8Array(new SharedArrayBuffer(spec.memoryBytes / 4096));
   }
 
   /** Opens disks and networks and lets the vCPU go. @throws DiskError, or an Error with code GODWIT_NETWORK */
@@ -77,7 +83,7 @@ export class Vm extends EventEmitter {
     try {
       const nics = this.openNetworks();
       const disks = await this.openDisks();
-      this.run({ ...this.spec, disks, nics });
+      this.run({ ...this.spec, disks, nics, arrivals: this.arrivals?.buffer as SharedArrayBuffer | undefined });
       await Promise.race([this.whenCreated, this.ended]);
     } catch (error) {
       await this.release().catch(() => {});
@@ -99,6 +105,21 @@ export class Vm extends EventEmitter {
     this.send({ type: 'powerButton' });
   }
 
+  /** As the machine's reset line. */
+  reset(): void {
+    this.send({ type: 'reset' });
+  }
+
+  /** The engine's counters as they stand. */
+  stats(): Promise<EngineStats> {
+    const id = this.nextSave++;
+    return new Promise((resolve, reject) => {
+      this.statistics.set(id, resolve);
+      this.ended.then(({ stats }) => resolve(stats), reject);
+      this.send({ type: 'stats', id });
+    });
+  }
+
   stop(): void {
     this.send({ type: 'stop' });
   }
@@ -111,13 +132,17 @@ export class Vm extends EventEmitter {
     this.send({ type: 'resume', reason });
   }
 
-  /** Pauses the VM for 'save' and gives its state once no disk request is on its way. `resume('save')` lets it go on. */
-  save(): Promise<SavedVm> {
+  /**
+   * Pauses the VM for 'save' and gives its state once no disk request is on its way. `resume('save')` lets
+   * it go on; called before the state is there, it takes the order back.
+   * @param into as in `dirtyRound`: a round that begins once the VM stands.
+   */
+  save(into?: SharedArrayBuffer): Promise<SavedVm> {
     const id = this.nextSave++;
     return new Promise((resolve, reject) => {
       this.saves.set(id, resolve);
       this.ended.then(({ outcome }) => reject(new Error(`the VM ended before it was saved: ${outcome.detail}`)), reject);
-      this.send({ type: 'save', id });
+      this.send({ type: 'save', id, into });
     });
   }
 
@@ -152,6 +177,35 @@ export class Vm extends EventEmitter {
   /** 0 to 99: the share of time that the vCPU rests. */
   setThrottle(percent: number): void {
     this.send({ type: 'throttle', percent });
+  }
+
+  /** Begins to find out which blocks are hot; the guest notices nothing. Some 100 ms later `hotBlocks` can tell. */
+  measureHeat(): void {
+    this.send({ type: 'measureHeat' });
+  }
+
+  /** The hot blocks since `measureHeat` or the last call, then with `all` the others (warm-list.ts); null: none. */
+  async hotBlocks(all: boolean): Promise<Uint8Array | null> {
+    const id = this.nextSave++;
+    const userAccesses = await new Promise<Uint32Array>((resolve, reject) => {
+      this.userAccesses.set(id, resolve);
+      this.ended.then(({ outcome }) => reject(new Error(outcome.detail)), reject);
+      this.send({ type: 'userAccesses', id });
+    });
+    const room = new Uint32Array(listRoom(userAccesses.length));
+    const native = loadNative();
+    const words = native.listHot(room, all);
+    return words === 0 ? null : encodeWarmList({ userAccesses, blocks: room.subarray(0, words), hotWords: native.listedHot() });
+  }
+
+  /** What `hotBlocks` gave on another host: untrusted. For a VM that waits for its state, whose memory is still coming. */
+  warm(hotBlocks: Uint8Array): void {
+    this.send({ type: 'hotBlocks', list: hotBlocks });
+  }
+
+  /** Pages of a VM that waits for its state are about to be written. */
+  noteArrival(firstPage: number, pages: number): void {
+    this.arrivals?.fill(PAGE_MARKED, firstPage, firstPage + pages);
   }
 
   /** Frames from the network that the paused guest has not seen, for another host to give; each once. Null: none now. */
@@ -228,6 +282,14 @@ export class Vm extends EventEmitter {
       case 'dirtyRound':
         this.rounds.get(message.id)?.();
         return void this.rounds.delete(message.id);
+      case 'stats':
+        this.statistics.get(message.id)?.(message.stats);
+        return void this.statistics.delete(message.id);
+      case 'reset':
+        return void this.emit('reset');
+      case 'userAccesses':
+        this.userAccesses.get(message.id)?.(message.list);
+        return void this.userAccesses.delete(message.id);
       case 'frames':
         this.frames.get(message.id)?.(message.frames);
         return void this.frames.delete(message.id);

@@ -54,6 +54,7 @@ export class DiskHost extends EventEmitter {
   private readonly worker: Worker;
   private readonly opened: Promise<DiskShape>;
   private readonly ended: Promise<void>;
+  private settling: Promise<unknown> = Promise.resolve();
 
   /** @param later the image is only looked at, until `openForWriting`: it is still another host's. */
   constructor(readonly spec: ImageSpec, later = false) {
@@ -102,10 +103,16 @@ export class DiskHost extends EventEmitter {
 
   /** Everything written so far is on stable storage when it resolves, and closing the image will write nothing more. @throws DiskError */
   settle(): Promise<DiskMark> {
+    // One after the other: each covers what was written before it was asked for.
+    const after = this.settling.catch(() => {}).then(() => this.settleNow());
+    this.settling = after;
+    return after;
+  }
+
+  private settleNow(): Promise<DiskMark> {
     return new Promise((resolve, reject) => {
       this.once('settled', ({ mark, error }: { mark: DiskMark; error?: string }) => (error ? reject(new DiskError('EIO', error)) : resolve(mark)));
-      this.worker.once('error', reject);
-      this.worker.once('exit', () => reject(new DiskError('EIO', `disk ${this.spec.location} was closed`)));
+      this.ended.then(() => reject(new DiskError('EIO', `disk ${this.spec.location} was closed`)), reject);
       this.order({ type: 'settle' });
     });
   }

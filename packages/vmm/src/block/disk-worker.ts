@@ -18,18 +18,21 @@ const post = (message: DiskMessage): void => port.postMessage(message);
 
 async function main(): Promise<void> {
   let closing = false;
-  let order: 'open' | undefined;
   let orders = 0;
   const cells = new Int32Array(channel);
   const orderComing = (): boolean => Atomics.load(cells, Cell.Orders) !== orders;
+  let onOrder = (): void => {};
+  const ordered = new Promise<void>((resolve) => {
+    onOrder = resolve;
+  });
   port.on('message', (message: DiskOrder) => {
     orders++;
-    if (message.type === 'open') order = 'open';
     if (message.type === 'close') closing = true;
+    if (message.type === 'open' || message.type === 'close') onOrder();
   });
   if (later) {
     await lookOnly();
-    while (!order && !closing) await pause(1);
+    await ordered;
     if (closing) return;
   }
   const image = await openImage(spec);

@@ -4,6 +4,7 @@ import { inflateRawSync } from 'node:zlib';
 import { type DiskImage, openImage as openDiskImage, resolveBackingName } from '@godwit/disk';
 import type { DiskShape } from './client';
 import type { DiskMark, ImageSpec } from './disk-host';
+import { FlushLedger } from './flush-ledger';
 import { openFile } from './open-file';
 import type { ServedImage } from './server';
 
@@ -40,6 +41,7 @@ export async function openImage(spec: ImageSpec): Promise<OpenImage> {
     throw error;
   }
   let slowUntil = 0;
+  const flushes = new FlushLedger();
   /** Quick devices are served on this thread, without a hop to another; slow ones are asked for several things at a time. */
   const choosing = (request: () => void | Promise<void>): void | Promise<void> => {
     const began = performance.now();
@@ -51,10 +53,10 @@ export async function openImage(spec: ImageSpec): Promise<OpenImage> {
   return {
     shape: { sectors: image.sectors, readOnly: spec.readOnly, serial: spec.serial ?? serialOf(spec) },
     read: (offset, into) => choosing(() => image.read(offset, into)),
-    write: (offset, from, fua) => choosing(() => image.write(offset, from, { fua })),
-    flush: () => image.flush(),
-    discard: (offset, length) => image.discard(offset, length),
-    writeZeroes: (offset, length) => image.writeZeroes(offset, length, { unmap: true }),
+    write: (offset, from, fua) => flushes.writes(() => choosing(() => image.write(offset, from, { fua }))),
+    flush: () => flushes.flush(() => image.flush()),
+    discard: (offset, length) => flushes.writes(() => image.discard(offset, length)),
+    writeZeroes: (offset, length) => flushes.writes(() => image.writeZeroes(offset, length, { unmap: true })),
     mark: opened.mark,
     close: async () => {
       try {

@@ -3,6 +3,8 @@ import type { PageRun, SavedState, SourceVmmPort } from '@godwit/migration';
 import type { SavedVm } from '../engine';
 import { populatedRuns } from '../state-file';
 import type { Vm } from '../vm';
+import { DiskSettler } from './disk-settler';
+import { HeatProbe } from './heat-probe';
 import { encodeState } from './state-bytes';
 
 /** A running VM as the source's side of a migration needs it. */
@@ -12,10 +14,15 @@ export class SourceVmm implements SourceVmmPort {
   /** Two in turn: the one handed out stays as it is until the next round. */
   private readonly logs: SharedArrayBuffer[];
   private round = 0;
-  private saved: SavedVm | undefined;
+  private readonly disks: DiskSettler;
+  private readonly heat: HeatProbe;
+  /** What `pause` found, until it is asked for: the last round's log, the state, the disks' last flush. */
+  private standing: { log: Uint8Array | undefined; state: SavedVm; settled: Promise<void> } | undefined;
 
   constructor(private readonly vm: Vm) {
     this.ram = vm.ram();
+    this.disks = new DiskSettler(vm);
+    this.heat = new HeatProbe(vm);
     this.freshlyDirty = new Uint8Array(loadNative().dirtyPages());
     const pages = this.ram.length / 4096;
     this.logs = [new SharedArrayBuffer(pages), new SharedArrayBuffer(pages)];
@@ -26,13 +33,24 @@ export class SourceVmm implements SourceVmmPort {
   }
 
   async beginRound(): Promise<Uint8Array> {
-    const log = this.logs[this.round++ & 1];
-    await this.vm.dirtyRound(log);
-    return new Uint8Array(log);
+    const log = this.standing?.log;
+    if (this.standing && log) {
+      this.standing.log = undefined;
+      return log;
+    }
+    this.disks.early();
+    this.heat.begin();
+    const next = this.nextLog();
+    await this.vm.dirtyRound(next);
+    return new Uint8Array(next);
   }
 
   async stopLog(): Promise<void> {
     this.vm.endDirtyLog();
+  }
+
+  hotBlocks(): Promise<Uint8Array | null> {
+    return this.heat.list();
   }
 
   setThrottle(percent: number): void {
@@ -40,24 +58,34 @@ export class SourceVmm implements SourceVmmPort {
   }
 
   async pause(): Promise<void> {
-    // What the disks hold goes out while the guest still runs: little is left for the pause.
-    await this.vm.settleDisks();
-    this.saved = await this.vm.save();
+    await this.disks.beforePause();
+    // Once it stands nothing writes to its memory: the last round's log comes with the state, and the disks are flushed while pages go.
+    const log = this.nextLog();
+    const state = await this.vm.save(log);
+    const settled = this.disks.final();
+    settled.catch(() => {});
+    this.standing = { log: new Uint8Array(log), state, settled };
   }
 
   async saveState(): Promise<SavedState> {
-    if (!this.saved) throw new Error('the VM was not paused for its state');
-    await this.vm.settleDisks();
-    return { bytes: encodeState(this.saved), userPaused: this.vm.pauses.includes('operator') };
+    if (!this.standing) throw new Error('the VM was not paused for its state');
+    const bytes = encodeState(this.standing.state);
+    await this.standing.settled;
+    return { bytes, userPaused: this.vm.pauses.includes('operator') };
   }
 
   async resume(): Promise<void> {
-    this.saved = undefined;
+    // A log that nobody asked for is lost only to a migration that is over: rounds begin anew with the next one.
+    this.standing = undefined;
     this.vm.resume('save');
   }
 
   lateFrames(): Promise<Uint8Array | null> {
     return this.vm.takeFrames();
+  }
+
+  private nextLog(): SharedArrayBuffer {
+    return this.logs[this.round++ & 1];
   }
 
   async discard(): Promise<void> {

@@ -1,5 +1,6 @@
 import type { HostFacts, Offer, TargetVmmPort } from '@godwit/migration';
 import { Vm, type VmSpec } from '../vm';
+import { rehearse } from './rehearsal';
 import { decodeState } from './state-bytes';
 
 /** How often a network is told where the VM is now: switches and neighbours may miss the first. */
@@ -10,7 +11,7 @@ export interface TargetPorts {
   /** The VM as this host would make it for that offer. @throws Error in one line when it cannot. */
   specFor(offer: Offer): VmSpec;
   /** The VM is there and runs, or will: for the console and whoever else cares. */
-  onVm(vm: Vm): void;
+  onVm(vm: Vm, offer: Offer): void;
 }
 
 /** A VM that is on its way to this process. */
@@ -31,8 +32,17 @@ export class TargetVmm implements TargetVmmPort {
     await vm.start();
     const ram = vm.ram();
     if (ram.length !== offer.vm.memoryBytes) throw new Error(`the VM has ${offer.vm.memoryBytes} bytes of memory, here it would get ${ram.length}`);
-    this.ports.onVm(vm);
+    await rehearse(vm);
+    this.ports.onVm(vm, offer);
     return { ram };
+  }
+
+  beforeWrite(firstPage: number, pages: number): void {
+    this.vm?.noteArrival(firstPage, pages);
+  }
+
+  warm(hints: Uint8Array): void {
+    this.vm?.warm(hints.slice());
   }
 
   async restore(state: Uint8Array): Promise<void> {
