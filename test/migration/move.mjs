@@ -50,7 +50,7 @@ export async function moveAround({ moves, load = false, log = () => {} }) {
       await new Promise((resolve) => setTimeout(resolve, 700));
       const gapMs = connection.take();
       records.push({ ...record, sourceExit: code, gapMs });
-      log(`move ${move}: ${record.outcome}, ${JSON.stringify(record.pause ?? record)}, ${record.totalMs.toFixed(0)} ms in all, outside gap ${Math.round(gapMs)} ms`);
+      log(`move ${move}: ${record.outcome}, pause ${pauseText(record)}, setup ${record.setupMs.toFixed(0)}, precopy ${record.precopyMs.toFixed(0)}, all ${record.totalMs.toFixed(0)} ms, ${record.roundCount} rounds, ${(record.counts.wireBytes / 2 ** 20).toFixed(1)} MiB, outside gap ${Math.round(gapMs)} ms`);
       current = target;
       await untilHttp(httpPort, 60_000);
     }
@@ -127,3 +127,5 @@ class Echoes {
     this.child.kill();
   }
 }
+
+const pauseText = ({ pause = {}, pauseMs }) => `${pauseMs?.toFixed(1)} (${Object.entries(pause).filter(([, ms]) => typeof ms === 'number').map(([part, ms]) => `${part.replace(/Ms$/, '')} ${ms.toFixed(1)}`).join(', ')})`;

@@ -55,7 +55,7 @@ export class VmmProcess {
     this.logFile = path.join(this.folder, 'log');
     const log = openSync(this.logFile, 'a');
     const options = { stdio: ['ignore', log, log], detached: true, env: { ...process.env, ...order.env } };
-    const args = [cli, 'vmm', path.join(this.folder, 'config.json')];
+    const args = [...(order.nodeArgs ?? []), cli, 'vmm', path.join(this.folder, 'config.json')];
     this.child = order.space ? order.space.spawn(process.execPath, args, options) : spawn(process.execPath, args, options);
     this.exited = new Promise((resolve) => this.child.on('exit', (code, signal) => resolve({ code, signal })));
     this.dead = false;

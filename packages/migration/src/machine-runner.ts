@@ -16,6 +16,8 @@ export class MachineRunner<S extends { readonly phase: string; readonly deadline
     private readonly clock: ClockPort,
     private readonly tick: Untimed<E>,
     private readonly onEnd: () => void,
+    /** A phase begins; its commands have not been carried out yet. */
+    private readonly onPhase: (phase: S['phase']) => void = () => {},
   ) {}
 
   feed(event: Untimed<E>): void {
@@ -41,6 +43,7 @@ export class MachineRunner<S extends { readonly phase: string; readonly deadline
     const before = this.state.phase;
     const { state, commands } = this.step(this.state, event);
     this.state = state;
+    if (state.phase !== before) this.onPhase(state.phase);
     for (const command of commands) this.execute(command);
     if (state.phase === 'ended' && before !== 'ended') this.onEnd();
   }

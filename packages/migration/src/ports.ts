@@ -215,4 +215,6 @@ export interface TargetLeasePort {
 export interface TracePort {
   /** `name`: one of a few fixed words (see the session's file); `fields`: plain JSON. `line`: the same for people. */
   event(name: string, line: string, fields: Readonly<Record<string, unknown>>): void;
+  /** A phase (phases.ts) begins; what is to be done in it has not begun. */
+  phase?(end: 'source' | 'target', phase: string): void;
 }

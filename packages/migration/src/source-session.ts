@@ -69,7 +69,7 @@ export class SourceSession {
       throw new RangeError(`RAM has ${vmm.ram.length} bytes, the VM ${setup.vm.memoryBytes}`);
     }
     const execute = (command: SourceCommand): void => (this.does[command.do] as (command: SourceCommand) => void)(command);
-    this.runner = new MachineRunner(startSource(setup), sourceStep, execute, clock, { type: 'tick' }, () => this.settle(this.record()));
+    this.runner = new MachineRunner(startSource(setup), sourceStep, execute, clock, { type: 'tick' }, () => this.settle(this.record()), (phase) => ports.trace.phase?.('source', phase));
     this.encoder = new PageEncoder(vmm.ram, options.cacheBytes ?? SENT_CACHE_BYTES);
     this.planner = new RoundPlanner(vmm.ram.length / PAGE_BYTES);
     this.writer = new MessageWriter(transport, (bytes) => this.runner.feed({ type: 'progress', counts: { wireBytes: bytes } }));

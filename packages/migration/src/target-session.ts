@@ -73,7 +73,7 @@ export class TargetSession {
     private readonly options: TargetOptions = {},
   ) {
     const execute = (command: TargetCommand): void => (this.does[command.do] as (command: TargetCommand) => void)(command);
-    this.runner = new MachineRunner(startTarget(), targetStep, execute, ports.clock, { type: 'tick' }, () => this.settle(this.record()));
+    this.runner = new MachineRunner(startTarget(), targetStep, execute, ports.clock, { type: 'tick' }, () => this.settle(this.record()), (phase) => ports.trace.phase?.('target', phase));
     this.writer = new MessageWriter(ports.transport);
   }
 

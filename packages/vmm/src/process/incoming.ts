@@ -6,6 +6,7 @@ import { clockPort, codecPort, targetLease } from '../migration/ports';
 import { TargetVmm } from '../migration/target-vmm';
 import type { Vm, VmSpec } from '../vm';
 import { ProcessError } from './errors';
+import type { OnPhase } from './fault-points';
 import type { MigrationLink } from './link';
 import { checkSectors, fitOffer } from './machine-offer';
 
@@ -19,6 +20,7 @@ export interface IncomingParts {
   readonly spec: (features: readonly string[]) => VmSpec;
   readonly vmId: string;
   readonly onVm: (vm: Vm) => void;
+  readonly onPhase: OnPhase;
   readonly log: (line: string, fields: Readonly<Record<string, unknown>>) => void;
 }
 
@@ -54,7 +56,7 @@ export class Incoming {
     const link = await this.parts.link();
     const transport = await link.call(sourceAddress, { migrationId, token }, AbortSignal.timeout(CONNECT_TIMEOUT_MS));
     const { parts } = this;
-    const trace = { event: (name: string, line: string, fields: Readonly<Record<string, unknown>>) => parts.log(`migration: ${line || name}`, { migrationId, event: name, ...fields }) };
+    const trace = { phase: (end: 'source' | 'target', phase: string) => parts.onPhase(end, phase, () => this.session?.cancel('ordered at a fault point')), event: (name: string, line: string, fields: Readonly<Record<string, unknown>>) => parts.log(`migration: ${line || name}`, { migrationId, event: name, ...fields }) };
     const vmm = new TargetVmm({
       facts: parts.facts,
       specFor: (offer) => fitOffer(parts.spec(offer.vm.cpu.features), offer.config),

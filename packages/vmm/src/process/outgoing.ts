@@ -7,6 +7,7 @@ import { clockPort, codecPort, sourceLease } from '../migration/ports';
 import { SourceVmm } from '../migration/source-vmm';
 import type { Vm } from '../vm';
 import { ProcessError } from './errors';
+import type { OnPhase } from './fault-points';
 import type { MigrationLink } from './link';
 import { offeredMachine } from './machine-offer';
 
@@ -38,6 +39,7 @@ export interface OutgoingParts {
   readonly link: () => Promise<MigrationLink>;
   readonly owner: LeaseOwner;
   readonly facts: () => Promise<VmFacts>;
+  readonly onPhase: OnPhase;
   readonly log: (line: string, fields: Readonly<Record<string, unknown>>) => void;
 }
 
@@ -122,8 +124,8 @@ export class Outgoing {
     try {
       const transport = await this.connect(migrationId, order);
       const setup = { migrationId, vm: facts, config: offeredMachine(vm), owner, wallClockMs: Date.now(), settings: { ...DEFAULT_SETTINGS, ...order.settings } };
-      const trace = { event: (name: string, line: string, fields: Readonly<Record<string, unknown>>) => this.parts.log(`migration: ${line || name}`, { migrationId, event: name, ...fields }) };
-      const session = new SourceSession(setup, { vmm: new SourceVmm(vm), lease: sourceLease(holder), transport, clock: clockPort, codec: codecPort, trace });
+      const trace = { phase: (end: 'source' | 'target', phase: string) => this.parts.onPhase(end, phase, () => session.cancel('ordered at a fault point')), event: (name: string, line: string, fields: Readonly<Record<string, unknown>>) => this.parts.log(`migration: ${line || name}`, { migrationId, event: name, ...fields }) };
+      const session: SourceSession = new SourceSession(setup, { vmm: new SourceVmm(vm), lease: sourceLease(holder), transport, clock: clockPort, codec: codecPort, trace });
       const running = new Running(session, { startedAtMs: Date.now(), sourceHost: owner.hostName, targetHost: order.targetHost || order.target });
       this.running = running;
       const done = running.run().then((record) => {

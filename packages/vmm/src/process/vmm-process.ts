@@ -14,6 +14,7 @@ import type { LeaseHolder } from '@godwit/storage';
 import type { Ended, Vm, VmSpec } from '../vm';
 import { ConsoleHub } from './console-hub';
 import { ProcessError } from './errors';
+import { faultPoints } from './fault-points';
 import { type HostDescription, hostFactsOf, type VmDescription, vmFactsOf } from './facts';
 import { Incoming } from './incoming';
 import type { MigrationLink } from './link';
@@ -55,6 +56,7 @@ export class VmmProcess extends EventEmitter {
   private link: Promise<MigrationLink> | undefined;
   private address = '';
   private intent: EndReason | undefined;
+  private readonly onPhase = faultPoints();
   private finish!: (end: ProcessEnd) => void;
   /** How it went; never rejects. */
   readonly ended = new Promise<ProcessEnd>((resolve) => {
@@ -83,6 +85,7 @@ export class VmmProcess extends EventEmitter {
       link: () => this.openLink(),
       owner: this.owner,
       facts: () => this.facts(),
+      onPhase: this.onPhase,
       log: (line, fields) => this.parts.log(line, fields),
     });
     vm.on('serial', (bytes: Uint8Array) => this.console.output(bytes));
@@ -107,6 +110,7 @@ export class VmmProcess extends EventEmitter {
       spec,
       vmId: vm.vmId,
       onVm: (arriving) => this.adoptArriving(arriving),
+      onPhase: this.onPhase,
       log,
     });
     void this.incoming.over.then((record) => {
