@@ -14,11 +14,17 @@ export interface TargetPorts {
   onVm(vm: Vm, offer: Offer): void;
 }
 
+async function end(vm: Vm): Promise<void> {
+  vm.stop();
+  await vm.ended.catch(() => {});
+}
+
 /** A VM that is on its way to this process. */
 export class TargetVmm implements TargetVmmPort {
   private vm: Vm | undefined;
   private readonly timers: NodeJS.Timeout[] = [];
   private tookDisks = false;
+  private reserving = false;
 
   constructor(private readonly ports: TargetPorts) {}
 
@@ -29,12 +35,21 @@ export class TargetVmm implements TargetVmmPort {
   async reserve(offer: Offer): Promise<{ ram: Uint8Array }> {
     const vm = new Vm({ ...this.ports.specFor(offer), waitForState: true, incoming: true });
     this.vm = vm;
-    await vm.start();
-    const ram = vm.ram();
-    if (ram.length !== offer.vm.memoryBytes) throw new Error(`the VM has ${offer.vm.memoryBytes} bytes of memory, here it would get ${ram.length}`);
-    await rehearse(vm);
-    this.ports.onVm(vm, offer);
-    return { ram };
+    this.reserving = true;
+    try {
+      await vm.start();
+      const ram = vm.ram();
+      if (ram.length !== offer.vm.memoryBytes) throw new Error(`the VM has ${offer.vm.memoryBytes} bytes of memory, here it would get ${ram.length}`);
+      if (this.vm === vm) await rehearse(vm);
+      if (this.vm !== vm) throw new Error('it was given up while it was being reserved');
+      this.ports.onVm(vm, offer);
+      return { ram };
+    } catch (error) {
+      await end(vm);
+      throw error;
+    } finally {
+      this.reserving = false;
+    }
   }
 
   beforeWrite(firstPage: number, pages: number): void {
@@ -72,9 +87,8 @@ export class TargetVmm implements TargetVmmPort {
     for (const timer of this.timers) clearTimeout(timer);
     const { vm } = this;
     this.vm = undefined;
-    if (!vm) return;
-    vm.stop();
-    await vm.ended.catch(() => {});
+    // One that is being put together has no thread to be stopped yet: `reserve` ends it.
+    if (vm && !this.reserving) await end(vm);
   }
 
   private reserved(): Vm {

@@ -1,14 +1,8 @@
 /** A VM's process from outside: the client of its control socket. */
 import * as grpc from '@grpc/grpc-js';
-import { ProcessError, type ProcessErrorCode } from './errors';
-import { serviceOf } from './grpc';
+import { ProcessError } from './errors';
+import { raisedBy, serviceOf } from './grpc';
 
-const CODES: Readonly<Partial<Record<grpc.status, ProcessErrorCode>>> = {
-  [grpc.status.INVALID_ARGUMENT]: 'invalid',
-  [grpc.status.FAILED_PRECONDITION]: 'precondition',
-  [grpc.status.NOT_FOUND]: 'not-found',
-  [grpc.status.PERMISSION_DENIED]: 'denied',
-};
 const DEADLINE_MS = 60_000;
 
 export class VmmClient {
@@ -48,7 +42,9 @@ export class VmmClient {
   }
 
   private explain(error: grpc.ServiceError): Error {
+    const raised = raisedBy(error);
+    if (raised) return raised;
     if (error.code === grpc.status.UNAVAILABLE) return new ProcessError('unavailable', `no VM answers at ${this.socket}: does it still run, and was it started with --control?`);
-    return new ProcessError(CODES[error.code] ?? 'unavailable', error.details);
+    return new ProcessError('unavailable', `the VM's process at ${this.socket} did not answer as it should: ${error.details}`);
   }
 }

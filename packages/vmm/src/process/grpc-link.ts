@@ -5,7 +5,7 @@ import path from 'node:path';
 import * as grpc from '@grpc/grpc-js';
 import type { TransportPort } from '@godwit/migration';
 import { ProcessError } from './errors';
-import { handlers, serviceOf } from './grpc';
+import { handlers, raisedBy, serviceOf } from './grpc';
 import type { Incoming } from './incoming';
 import type { CallFor, MigrationLink } from './link';
 
@@ -190,6 +190,8 @@ function clientCredentials(tls: TlsFiles | undefined): grpc.ChannelCredentials {
 }
 
 function lineOf(where: string, error: grpc.ServiceError): Error {
-  if (error.code === grpc.status.UNAVAILABLE) return new ProcessError('unavailable', `no VMM that waits for a VM answers at ${where}: ${error.details}`);
-  return new ProcessError(error.code === grpc.status.PERMISSION_DENIED ? 'denied' : 'precondition', error.details);
+  const raised = raisedBy(error);
+  if (raised) return raised;
+  if (error.code === grpc.status.UNAVAILABLE) return new ProcessError('unavailable', `no VMM that waits for a VM answers at ${where}: ${error.details.replace(/^No connection established\. Last error: (Error: )?/, '').replace(/\s*Resolution note:[^]*$/, '')}`);
+  return new ProcessError('unavailable', `the VMM at ${where} did not answer as it should: ${error.details}`);
 }

@@ -5,7 +5,7 @@ import { loadSync } from '@grpc/proto-loader';
 import { ProcessError, type ProcessErrorCode } from './errors';
 
 const PROTO = path.join(__dirname, '..', '..', '..', '..', 'proto');
-const definition = loadSync(['godwit/v1/vmm.proto'], { includeDirs: [PROTO], longs: Number, enums: String, defaults: true, oneofs: true });
+const definition = loadSync(['godwit/v1/vmm.proto'], { includeDirs: [PROTO], longs: Number, enums: String, defaults: true });
 
 export type Methods = Readonly<Record<string, grpc.UntypedHandleCall>>;
 
@@ -19,8 +19,21 @@ const STATUS: Readonly<Record<ProcessErrorCode, grpc.status>> = {
   denied: grpc.status.PERMISSION_DENIED,
 };
 
-const statusOf = (error: unknown): { code: grpc.status; details: string } =>
-  error instanceof ProcessError ? { code: STATUS[error.code], details: error.message } : { code: grpc.status.UNKNOWN, details: (error as Error).message };
+/** Trailer that tells an error of ours from one of gRPC's own with the same status. */
+const CODE_KEY = 'godwit-code';
+
+function statusOf(error: unknown): { code: grpc.status; details: string; metadata?: grpc.Metadata } {
+  if (!(error instanceof ProcessError)) return { code: grpc.status.UNKNOWN, details: (error as Error).message };
+  const metadata = new grpc.Metadata();
+  metadata.set(CODE_KEY, error.code);
+  return { code: STATUS[error.code], details: error.message, metadata };
+}
+
+/** What the other side raised; undefined: the failure is gRPC's. */
+export function raisedBy({ metadata, details }: Partial<grpc.ServiceError>): ProcessError | undefined {
+  const [code] = metadata?.get(CODE_KEY) ?? [];
+  return code === undefined ? undefined : new ProcessError(String(code) as ProcessErrorCode, details ?? '');
+}
 
 type Answer = (request: unknown, context: { signal: AbortSignal }) => unknown;
 

@@ -137,8 +137,7 @@ export class Outgoing {
       return { running, done };
     } catch (error) {
       this.registry.end(facts.vmId, migrationId);
-      if (error instanceof ProcessError) throw error;
-      const code = error instanceof RangeError ? 'invalid' : 'unavailable';
+      const code = error instanceof ProcessError ? error.code : error instanceof RangeError ? 'invalid' : 'unavailable';
       throw new ProcessError(code, `${(error as Error).message}; the VM runs on ${owner.hostName}, as before`);
     }
   }
