@@ -39,7 +39,8 @@ export class Net {
   async host(name, address) {
     const host = await this.space(name);
     await this.cable(host, name, 'up0');
-    await host.sh(`ip link add br0 type bridge && ip link set br0 up && ip link set up0 master br0 && ip addr add ${address}/24 dev br0`);
+    // A bridge takes the lowest address of its ports: one that comes with a VM's TAP would cut the host itself off.
+    await host.sh(`ip link add br0 type bridge && ip link set br0 address $(cat /sys/class/net/up0/address) && ip link set br0 up && ip link set up0 master br0 && ip addr add ${address}/24 dev br0`);
     host.address = address;
     return host;
   }
@@ -48,7 +49,7 @@ export class Net {
   async client(name, address) {
     const client = await this.space(name);
     await this.cable(client, name, 'eth0');
-    await client.sh(`ip addr add ${address}/24 dev eth0`);
+    await client.sh(`ip addr add ${address}/24 dev eth0 && ip route add default dev eth0`);
     client.address = address;
     return client;
   }

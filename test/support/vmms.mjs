@@ -42,6 +42,13 @@ function run(command, args) {
   return new Promise((resolve, reject) => spawn(command, args, { stdio: 'inherit' }).on('exit', (code) => (code === 0 ? resolve() : reject(new Error(`${command} ended with ${code}`)))));
 }
 
+/** Processes still alive: they outlive whoever started them, but not a test. */
+const alive = new Set();
+process.on('exit', () => {
+  for (const child of alive) child.kill('SIGKILL');
+});
+for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, () => process.exit(1));
+
 /** One `godwit vmm` process. */
 export class VmmProcess {
   /** order: { folder, store, vm, host, mode, networks, space (namespace), listen, tls, features, startPaused, env } */
@@ -59,7 +66,11 @@ export class VmmProcess {
     this.child = order.space ? order.space.spawn(process.execPath, args, options) : spawn(process.execPath, args, options);
     this.exited = new Promise((resolve) => this.child.on('exit', (code, signal) => resolve({ code, signal })));
     this.dead = false;
-    void this.exited.then(() => (this.dead = true));
+    alive.add(this.child);
+    void this.exited.then(() => {
+      this.dead = true;
+      alive.delete(this.child);
+    });
     this.client = new VmmClient(this.socket);
   }
 

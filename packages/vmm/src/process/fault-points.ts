@@ -2,7 +2,7 @@
  * Faults at named points of a migration, for tests of what becomes of the VM:
  * `GODWIT_FAULT=source:final:kill` or `target:awaiting:stop,5` (5 ms after the phase began).
  * The points are the phases of packages/migration/src/phases.ts; `cancel` orders what an
- * operator would. Not set: nothing.
+ * operator would. Once in a process; not set: nothing.
  */
 import process from 'node:process';
 import { ProcessError } from './errors';
@@ -22,8 +22,10 @@ export function faultPoints(value = process.env.GODWIT_FAULT): OnPhase {
   if (value === undefined || value === '') return () => {};
   const [, end, phase, what, delay = '0'] = /^(source|target):([a-z]+):(kill|stop|cancel)(?:,(\d+))?$/.exec(value) ?? [];
   if (end === undefined) throw new ProcessError('invalid', `GODWIT_FAULT is END:PHASE:kill, stop or cancel, perhaps with ,MILLISECONDS, not '${value}'`);
+  let fired = false;
   return (where, now, cancel) => {
-    if (where !== end || now !== phase) return;
+    if (fired || where !== end || now !== phase) return;
+    fired = true;
     // A cancel comes from outside, never in the midst of a step.
     if (delay === '0' && what !== 'cancel') ACTS[what](cancel);
     else setTimeout(() => ACTS[what](cancel), Number(delay));
