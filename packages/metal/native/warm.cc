@@ -127,7 +127,8 @@ u32 listHot(Vm *vm, u32 *out, u32 words, bool all) {
       if (__atomic_load_n(&b.valid, __ATOMIC_RELAXED) != 1) continue;
       if ((__atomic_load_n(&b.found, __ATOMIC_RELAXED) == heat) != (pass == 0) || put(out, words, &used, b)) continue;
       if (!pass) vm->listedHot = used;
-      return used;
+      pass = 2;
+      break;
     }
   }
   if (!all) vm->listedHot = used;

@@ -143,6 +143,8 @@ export interface TargetVmmPort {
   beforeWrite?(firstPage: number, pages: number): void;
   /** Hot blocks from the source, untrusted, good only during the call: translate ahead what is there, or ignore it. */
   warm?(hints: Uint8Array): void;
+  /** The source stands still for the switch: from now on nothing here is to be in its way. */
+  pausing?(): void;
   /** Takes the machine's state over; the VM stays stopped. Rejects naming what does not fit. `state` is untrusted. */
   restore(state: Uint8Array): Promise<void>;
   /** The lease is ours under this epoch: disks open for writing, the VM runs, or stays paused for its user. Called again when it failed. */

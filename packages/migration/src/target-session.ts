@@ -158,7 +158,9 @@ export class TargetSession {
   private readonly take: { readonly [K in FrameKind]: (body: Uint8Array) => void } = {
     [FRAME_KIND.control]: (body) => {
       if (body.length > MAX_CONTROL_BYTES) throw new StreamError('bounds', `a control message of ${body.length} bytes is too long`);
-      this.runner.feed({ type: 'message', message: parseSourceMessage(decodeText(body)), arrived: this.arrived() });
+      const message = parseSourceMessage(decodeText(body));
+      if (message.type === 'pausing' && this.runner.state.phase === 'receiving') this.ports.vmm.pausing?.();
+      this.runner.feed({ type: 'message', message, arrived: this.arrived() });
     },
     [FRAME_KIND.pages]: (body) => {
       this.receiving('pages').decode(body);

@@ -107,6 +107,8 @@ export type ShellMessage =
   | { type: 'takeFrames'; id: number }
   /** Such frames, from another host: untrusted. */
   | { type: 'giveFrames'; frames: Uint8Array }
+  /** No more is translated ahead until the VM runs. */
+  | { type: 'holdWarm' }
   | { type: 'reset' }
   /** Answered by 'stats'. */
   | { type: 'stats'; id: number }

@@ -15,7 +15,7 @@ import { hostCpuidQuery } from './host-cpuid';
 import { loadRaw } from './raw-image';
 import {
   CLOCK_STEP_INTERVAL_NS, COOL_SLICE_NS, LEASE_LOOK_NS, CODE_CACHE_BYTES, INTERPRET_BURST, MAX_SLEEP_NS, SAVE_REHEARSALS, SELF_MODIFY_DECAY_BURSTS, SELF_MODIFY_LIMIT,
-  WARM_SLICE_NS,
+  WARM_RESUME_NS, WARM_SLICE_NS,
 } from './limits';
 import { Throttle } from './throttle';
 import { BlockTranslator } from './translate-block';
@@ -272,6 +272,11 @@ export class Engine {
     if (this.config.mode === 'translate') this.warm.add(list);
   }
 
+  /** See WarmTarget.hold. */
+  holdWarm(): void {
+    this.warm.hold();
+  }
+
   announce(): void {
     this.devices.announce();
   }
@@ -297,7 +302,11 @@ export class Engine {
 
   /** Into a VM that was made with `waitForState` and whose memory has been filled. @throws StateFormatError */
   restoreState(saved: SavedVm): void {
-    if (saved.hotBlocks) this.addHotBlocks(saved.hotBlocks);
+    if (saved.hotBlocks) {
+      this.addHotBlocks(saved.hotBlocks);
+      this.warm.step(WARM_RESUME_NS);
+    }
+    this.warm.hold();
     restoreVcpu(this.state, saved.vcpu, this.native.hostXcr0());
     this.clock.restore(saved.clock);
     this.machine.restore(saved.machine);

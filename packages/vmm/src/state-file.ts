@@ -15,6 +15,8 @@ export const MACHINE_VERSION = 1;
 export const WRITER_VERSION = '0.1.0';
 const CONFIG_VERSION = 1;
 const DEVICE_PREFIX = 'device.';
+/** Optional: a list of hot blocks (warm-list.ts), so that a resumed VM is quick from the start. */
+const HOT_BLOCKS = 'hot-blocks', HOT_BLOCKS_VERSION = 1;
 const MAX_POPULATED_RUNS = 65536;
 const ANY_VERSION = 0xffffffff;
 
@@ -42,7 +44,9 @@ export function savedConfig(spec: VmSpec, sectors: readonly number[], marks: rea
 
 /** Pauses the VM, writes it to `path`, and leaves it paused for 'save'. @throws SnapshotError; the VM is as it was, still paused */
 export async function saveVm(vm: Vm, path: string, origin: unknown, options?: TransferOptions): Promise<WriteReport> {
-  const state = await vm.save();
+  const saved = await vm.save();
+  const hotBlocks = (await vm.hotBlocks(true)) ?? undefined;
+  const state: SavedVm = { ...saved, hotBlocks };
   const marks = await vm.settleDisks();
   return saveStateFile(path, {
     machineVersion: MACHINE_VERSION,
@@ -61,6 +65,7 @@ export function sectionsOf(state: SavedVm, config: SavedConfig): Section[] {
     { name: 'clock', version: versionOf(state.clock), json: state.clock },
     { name: 'machine', version, json: { version } },
     ...Object.entries(devices).map(([name, saved]) => ({ name: DEVICE_PREFIX + name, version: saved.version, json: saved })),
+    ...(state.hotBlocks ? [{ name: HOT_BLOCKS, version: HOT_BLOCKS_VERSION, bytes: state.hotBlocks }] : []),
   ];
 }
 
@@ -132,6 +137,7 @@ function expectedSections(reader: StateReader): Parameters<StateReader['expect']
   return Object.fromEntries([
     ...Object.entries(fixed).map(([name, newest]) => [name, { kind: 'json' as const, oldest: 1, newest }]),
     ...devices.map((name) => [name, { kind: 'json' as const, oldest: 1, newest: ANY_VERSION }]),
+    [HOT_BLOCKS, { kind: 'binary' as const, oldest: 1, newest: ANY_VERSION, optional: true }],
   ]);
 }
 
@@ -141,7 +147,8 @@ function stateOf(reader: StateReader): SavedVm {
     if (name.startsWith(DEVICE_PREFIX)) devices[name.slice(DEVICE_PREFIX.length)] = reader.json(name) as { version: number };
   }
   const { version } = reader.json('machine') as { version: number };
-  return { vcpu: reader.json('vcpu'), clock: reader.json('clock') as SavedVm['clock'], machine: { version, devices } };
+  const hotBlocks = reader.sections.has(HOT_BLOCKS) ? reader.bytes(HOT_BLOCKS) : undefined;
+  return { vcpu: reader.json('vcpu'), clock: reader.json('clock') as SavedVm['clock'], machine: { version, devices }, hotBlocks };
 }
 
 function checkConfig(path: string, reader: StateReader): SavedConfig {

@@ -40,6 +40,7 @@ const handlers: { [K in ShellMessage['type']]: (engine: Engine, message: Extract
   },
   stop: (engine) => engine.end({ kind: 'stopped', detail: 'stopped by request' }),
   powerButton: (engine) => engine.machine.powerButton(),
+  holdWarm: (engine) => engine.holdWarm(),
   reset: (engine) => engine.reset(),
   stats: (engine, { id }) => post({ type: 'stats', id, stats: engine.stats() }),
   link: (engine, { nic, up }) => engine.setLink(nic, up),

@@ -105,6 +105,11 @@ export class Vm extends EventEmitter {
     this.send({ type: 'powerButton' });
   }
 
+  /** The VM is about to arrive: its thread is to be free for it. */
+  holdWarm(): void {
+    this.send({ type: 'holdWarm' });
+  }
+
   /** As the machine's reset line. */
   reset(): void {
     this.send({ type: 'reset' });

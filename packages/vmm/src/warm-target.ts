@@ -1,6 +1,6 @@
 import { stateOffset, type VcpuState } from '@godwit/cpu';
 import type { Native } from '@godwit/metal';
-import { WARM_MAX_WAITING, WARM_REST_NS, WARM_REVIEW_NS } from './limits';
+import { WARM_HOT_REST_NS, WARM_MAX_WAITING, WARM_REST_NS, WARM_REVIEW_NS } from './limits';
 import type { GuestMemory } from './guest-memory';
 import type { BlockTranslator } from './translate-block';
 import { blocksOf, decodeWarmList, type HotBlock, NO_PAGE } from './warm-list';
@@ -51,6 +51,7 @@ export class WarmTarget {
   private readonly made = new Map<number, Ahead[]>();
   private waitingCount = 0;
   private reviewedNs = 0;
+  private held = false;
   private flushes = 0;
 
   constructor(
@@ -66,12 +67,19 @@ export class WarmTarget {
   add(bytes: Uint8Array): void {
     const list = decodeWarmList(bytes);
     if (!list || this.lists.length >= MAX_LISTS) return;
+    this.held = false;
     for (const gpa of list.userAccesses) this.blocks.expectUserAccess(gpa);
     this.lists.push(blocksOf(list));
   }
 
-  /** The state has come: memory is as the guest left it, and changes by its own doing only. */
+  /** The VM stands still and its state is here: every moment counts, until `arrived`, or until a list says that this was a rehearsal. */
+  hold(): void {
+    this.held = true;
+  }
+
+  /** The VM goes on: memory is as the guest left it, and changes by its own doing only. */
   arrived(): void {
+    this.held = false;
     this.arrivals = undefined;
     this.toDo([...this.waiting.values()].flat());
     this.waiting.clear();
@@ -94,6 +102,7 @@ export class WarmTarget {
 
   /** Works for so long at most, less when the vCPU is kicked. In how many nanoseconds it is to be called again; 0: at once. */
   step(budgetNs: number): number {
+    if (this.held) return Number.POSITIVE_INFINITY;
     if (this.lists.length === 0 && this.hot.length === 0 && this.rest.length === 0 && !this.watching) return Number.POSITIVE_INFINITY;
     if (this.flushes !== this.blocks.flushes) {
       // The code cache was full: it is the guest's now.
@@ -116,7 +125,8 @@ export class WarmTarget {
     }
     this.counts.seconds += (now - began) / 1e9;
     if (!more) return this.watching ? WARM_REVIEW_NS : Number.POSITIVE_INFINITY;
-    return urgent ? 0 : WARM_REST_NS;
+    if (!urgent) return WARM_REST_NS;
+    return this.arrivals ? WARM_HOT_REST_NS : 0;
   }
 
   private take(block: HotBlock): void {

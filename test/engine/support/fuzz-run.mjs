@@ -7,7 +7,8 @@ import { fileURLToPath } from 'node:url';
 import { fuzzImage, randomFrom } from './fuzz-image.mjs';
 
 /** How long a stopped VM may take to end. */
-const STOP_MS = 2000;
+/** Long enough for a machine that does much else: what hangs hangs longer. */
+const STOP_MS = 15_000;
 /** The machine may be busy: starting a process counts against nobody. */
 const START_MS = 15000;
 

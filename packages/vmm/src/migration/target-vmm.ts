@@ -60,6 +60,10 @@ export class TargetVmm implements TargetVmmPort {
     this.vm?.warm(hints.slice());
   }
 
+  pausing(): void {
+    this.vm?.holdWarm();
+  }
+
   async restore(state: Uint8Array): Promise<void> {
     await this.reserved().restore(decodeState(state));
   }
