@@ -5,7 +5,7 @@ const text = `Usage:
 
 Commands:
   run    one VM in the foreground, its serial port on the terminal (Ctrl-] leaves)
-  migrate    moves a VM of `run --control` to a process of `run --incoming`
+  migrate    moves a VM of run --control to a process of run --incoming
   vmm    CONFIG.json: one VM of a datastore as a process of its own, for agents
   datastore  init WHERE | show WHERE: a folder or nfs://SERVER/EXPORT for VMs
   state  show FILE: checks a saved VM and says what it is
