@@ -13,6 +13,7 @@ import { checkFileSystem, debianFiles, freePort, Scratch, ssh, untilHttp } from 
 const require = createRequire(import.meta.url);
 const here = path.dirname(fileURLToPath(import.meta.url));
 const { startUsernet } = require('../../packages/network');
+const { allowedFeatures } = require('../../packages/vmm');
 
 /** → { records: of each move, proof, fsck, gapMs: the longest that a line and its echo took } */
 export async function moveAround({ moves, load = false, log = () => {} }) {
@@ -23,7 +24,7 @@ export async function moveAround({ moves, load = false, log = () => {} }) {
   try {
     mkdirSync(scratch.path('store'));
     const store = await openStore(scratch.path('store'));
-    const { diskFile: disk } = await createVm(store, { name: 'web', ...files, append: `${files.kernelParameters} quiet`, network: 'lan' });
+    const { diskFile: disk } = await createVm(store, { name: 'web', ...files, features: allowedFeatures(), append: `${files.kernelParameters} quiet`, network: 'lan' });
     await store.close();
     const [sshPort, httpPort] = [await freePort(), await freePort()];
     usernet = await startUsernet({ socket: scratch.path('net'), control: scratch.path('control'), forwards: [`tcp::${sshPort}-22`, `tcp::${httpPort}-80`] });

@@ -19,6 +19,13 @@ async function end(vm: Vm): Promise<void> {
   await vm.ended.catch(() => {});
 }
 
+/** What of a machine that was put together beforehand is not as the offer wants it. */
+function differences(has: VmSpec, wanted: VmSpec): string[] {
+  const features = (spec: VmSpec): string => [...spec.features].sort().join();
+  const macs = (spec: VmSpec): string => (spec.nics ?? []).map(({ mac }) => mac.join()).join(';');
+  return [...(features(has) === features(wanted) ? [] : ['CPU features']), ...(macs(has) === macs(wanted) ? [] : ['network addresses'])];
+}
+
 /** A VM that is on its way to this process. */
 export class TargetVmm implements TargetVmmPort {
   private vm: Vm | undefined;
@@ -32,24 +39,36 @@ export class TargetVmm implements TargetVmmPort {
     return this.ports.facts();
   }
 
-  async reserve(offer: Offer): Promise<{ ram: Uint8Array }> {
-    const vm = new Vm({ ...this.ports.specFor(offer), waitForState: true, incoming: true });
+  /**
+   * Puts the VM together before there is an offer: threads, memory, images, network. What
+   * comes then must be for this very machine. @throws Error in one line when this host cannot hold it
+   */
+  async prepare(spec: VmSpec): Promise<void> {
+    const vm = new Vm({ ...spec, waitForState: true, incoming: true });
     this.vm = vm;
     this.reserving = true;
     try {
       await vm.start();
-      const ram = vm.ram();
-      if (ram.length !== offer.vm.memoryBytes) throw new Error(`the VM has ${offer.vm.memoryBytes} bytes of memory, here it would get ${ram.length}`);
       if (this.vm === vm) await rehearse(vm);
       if (this.vm !== vm) throw new Error('it was given up while it was being reserved');
-      this.ports.onVm(vm, offer);
-      return { ram };
     } catch (error) {
       await end(vm);
       throw error;
     } finally {
       this.reserving = false;
     }
+  }
+
+  async reserve(offer: Offer): Promise<{ ram: Uint8Array }> {
+    const spec = this.ports.specFor(offer);
+    if (!this.vm) await this.prepare(spec);
+    const vm = this.reserved();
+    const missing = differences(vm.spec, spec);
+    if (missing.length > 0) throw new Error(`the VM was started with other settings than it has here: ${missing.join(', ')}: start it anew, or let it move before its settings are changed`);
+    const ram = vm.ram();
+    if (ram.length !== offer.vm.memoryBytes) throw new Error(`the VM has ${offer.vm.memoryBytes} bytes of memory, here it would get ${ram.length}`);
+    this.ports.onVm(vm, offer);
+    return { ram };
   }
 
   beforeWrite(firstPage: number, pages: number): void {

@@ -35,7 +35,28 @@ export class Incoming {
     this.settle = resolve;
   });
 
-  constructor(private readonly parts: IncomingParts) {}
+  private readonly vmm: TargetVmm;
+
+  constructor(private readonly parts: IncomingParts) {
+    this.vmm = new TargetVmm({
+      facts: parts.facts,
+      specFor: (offer) => fitOffer(parts.spec(offer.vm.cpu.features), offer.config),
+      onVm: (vm, offer: Offer) => {
+        checkSectors(vm, offer.config);
+        parts.onVm(vm);
+      },
+    });
+  }
+
+  /** Where the VM's CPU is known beforehand: everything is ready when it comes. @throws Error, one line */
+  prepare(features: readonly string[]): Promise<void> {
+    return this.vmm.prepare(this.parts.spec(features));
+  }
+
+  /** Gives back what was prepared for a VM that never came. */
+  abandon(): Promise<void> {
+    return this.session ? Promise.resolve() : this.vmm.discard();
+  }
 
   /** From now on that migration may come, and no other. The token is told only here. */
   async expect(migrationId: string, vmId: string): Promise<{ address: string; token: string }> {
@@ -57,16 +78,8 @@ export class Incoming {
     const transport = await link.call(sourceAddress, { migrationId, token }, AbortSignal.timeout(CONNECT_TIMEOUT_MS));
     const { parts } = this;
     const trace = { phase: (end: 'source' | 'target', phase: string) => parts.onPhase(end, phase, () => this.session?.cancel('ordered at a fault point')), event: (name: string, line: string, fields: Readonly<Record<string, unknown>>) => parts.log(`migration: ${line || name}`, { migrationId, event: name, ...fields }) };
-    const vmm = new TargetVmm({
-      facts: parts.facts,
-      specFor: (offer) => fitOffer(parts.spec(offer.vm.cpu.features), offer.config),
-      onVm: (vm, offer: Offer) => {
-        checkSectors(vm, offer.config);
-        parts.onVm(vm);
-      },
-    });
     const refuse = (offer: { vm: { vmId: string; name: string } }): string[] => (offer.vm.vmId === parts.vmId ? [] : [`VM ${offer.vm.name} is not the one that is expected here`]);
-    this.session = new TargetSession({ vmm, lease: targetLease(parts.holder), transport, clock: clockPort, codec: codecPort, trace }, { refuse });
+    this.session = new TargetSession({ vmm: this.vmm, lease: targetLease(parts.holder), transport, clock: clockPort, codec: codecPort, trace }, { refuse });
     void this.session.run().then((record) => this.settle(record));
   }
 

@@ -87,8 +87,13 @@ const begin: Readonly<Record<VmmConfig['mode'], (beginning: Beginning) => Promis
       throw error;
     }
   },
-  incoming: async ({ config, process, spec }) => {
+  incoming: async ({ config, process, plan, allowed, spec }) => {
     process.wait(spec);
+    const { features } = plan.settings;
+    if (features) {
+      checkFeatures(plan.config.name, features, allowed, 'it can move only where they are');
+      await process.waiting.prepare(features);
+    }
     await process.openLink();
     if (config.waitSeconds > 0) setTimeout(() => process.giveUpWaiting(`no migration began within ${config.waitSeconds} s`), config.waitSeconds * 1000).unref();
   },

@@ -123,7 +123,9 @@ export class VmmProcess extends EventEmitter {
 
   /** Nobody has come and nobody is awaited any more. */
   giveUpWaiting(why: string): void {
-    if (this.arriving && !this.incoming?.record) this.over({ reason: 'not-come', line: why, stats: null });
+    const { incoming } = this;
+    if (!incoming || incoming.record) return;
+    void incoming.abandon().then(() => this.over({ reason: 'not-come', line: why, stats: null }));
   }
 
   get waiting(): Incoming {
