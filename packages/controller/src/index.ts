@@ -1,1 +1,10 @@
-export {};
+export { checkConfig, ConfigError, CONTROLLER_CONFIG, type ControllerConfig } from './config';
+export { Controller, type ControllerOptions, type Health, startController, type Transport } from './controller';
+export type { Authority } from './agents/services';
+export { wireTransport, type WireTransport, type WireTransportOptions } from './transport/wire-transport';
+export type { Bidi, Call, Message, Method, ServerStream, Services, Unary } from './rpc/rpc';
+export { Told } from './api/services';
+export { STATUS, type Status } from './api/errors';
+export { METHOD_ROLES, roleOf, type RoleName, suffices } from './api/roles';
+export { type ErrorCode, Refusal } from './core/errors';
+export { EVENT_KINDS, type EventKind, type Severity } from './core/event-kinds';

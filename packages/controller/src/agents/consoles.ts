@@ -1,0 +1,117 @@
+/**
+ * Consoles: bytes between a user and a VM's serial port or screen. The user's stream waits for the
+ * agent's, which opens one of its own when it is ordered to. When the VM has moved, the next
+ * agent is asked, and the user's stream goes on.
+ */
+import { CONSOLE_TIMEOUT_MS, MAX_CONSOLE_MESSAGES, MAX_CONSOLES } from '../limits';
+import { Refusal } from '../core/errors';
+import { runnerOf, type Runner, whereabouts } from '../core/state';
+import { findVm } from '../core/vm-requests';
+import type { Leadership } from '../leader/leadership';
+import { bytes, text, word } from '../rpc/fields';
+import { Queue } from '../rpc/queue';
+import type { Call, Message } from '../rpc/rpc';
+
+const QUICK_MS = 15_000;
+
+interface Relay {
+  readonly hostId: string;
+  readonly toAgent: Queue<Message>;
+  readonly toUser: Queue<Message>;
+  opened: () => void;
+}
+
+export class Consoles {
+  private readonly relays = new Map<string, Relay>();
+
+  constructor(private readonly newId: () => string) {}
+
+  async *user(requests: AsyncIterable<Message>, _call: Call, leadership: Leadership): AsyncIterable<object> {
+    if (this.relays.size >= MAX_CONSOLES) throw new Refusal('limit', `at most ${MAX_CONSOLES} consoles at a time`);
+    const input = requests[Symbol.asyncIterator]();
+    const first = await input.next();
+    if (first.done) return;
+    const name = text(first.value, 'vm');
+    const console = word(first.value, 'console', 'CONSOLE_KIND_') === 'screen' ? 'screen' : 'serial';
+    let current: Relay | undefined;
+    let over = false;
+    void (async () => {
+      for (let next = await input.next(); !next.done; next = await input.next()) current?.toAgent.put({ data: bytes(next.value, 'data') });
+    })()
+      .catch(() => undefined)
+      .finally(() => {
+        over = true;
+        current?.toUser.end();
+      });
+    let lastHost = '';
+    while (!over) {
+      const runner = await this.runner(leadership, name);
+      if (lastHost && runner.host.record.id === lastHost) return;
+      if (lastHost) yield { data: new Uint8Array(), note: `moved to ${runner.host.record.name}` };
+      lastHost = runner.host.record.id;
+      const { id, relay } = await this.openRelay(leadership, runner, console);
+      current = relay;
+      try {
+        yield* relay.toUser;
+      } finally {
+        relay.toAgent.end();
+        this.relays.delete(id);
+      }
+    }
+  }
+
+  /** A stream that an agent has opened. */
+  async *agent(requests: AsyncIterable<Message>, call: Call): AsyncIterable<object> {
+    const input = requests[Symbol.asyncIterator]();
+    const first = await input.next();
+    const relay = first.done ? undefined : this.relays.get(text(first.value, 'consoleId'));
+    if (!relay || relay.hostId !== call.certificate?.id) throw new Refusal('role', 'nobody waits for that console');
+    relay.opened();
+    void (async () => {
+      for (let next = first; !next.done; next = await input.next()) {
+        const data = bytes(next.value, 'data');
+        if (data.length > 0) relay.toUser.put({ data, note: '' });
+      }
+    })()
+      .catch(() => undefined)
+      .finally(() => relay.toUser.end());
+    yield* relay.toAgent;
+  }
+
+  private runner(leadership: Leadership, name: string): Promise<Runner> {
+    return leadership.ask((ctx) => {
+      const vm = findVm(ctx, name);
+      const runner = runnerOf(ctx.state, vm);
+      if (!runner?.host.sessionId)
+        throw new Refusal('wrong-state', `${whereabouts(ctx.state, vm, vm.record.spec.name)}: it has no console now`);
+      return runner;
+    });
+  }
+
+  private async openRelay(
+    leadership: Leadership,
+    { host, report }: Runner,
+    console: 'serial' | 'screen',
+  ): Promise<{ id: string; relay: Relay }> {
+    const id = this.newId();
+    const full = (): Error => new Refusal('limit', 'the console was read too slowly');
+    const hostId = host.record.id;
+    const relay: Relay = {
+      hostId,
+      toAgent: new Queue(MAX_CONSOLE_MESSAGES, full),
+      toUser: new Queue(MAX_CONSOLE_MESSAGES, full),
+      opened: () => undefined,
+    };
+    this.relays.set(id, relay);
+    const opened = new Promise<boolean>((resolve) => {
+      relay.opened = () => resolve(true);
+      setTimeout(() => resolve(false), CONSOLE_TIMEOUT_MS).unref();
+    });
+    await leadership.ask((ctx) =>
+      ctx.order(hostId, 'console', id, { vmId: report.vmId, timeMs: QUICK_MS, body: { kind: 'openConsole', consoleId: id, console } }),
+    );
+    if (await opened) return { id, relay };
+    this.relays.delete(id);
+    throw new Refusal('host-unreachable', `${host.record.name} has not opened the console in time: try again`);
+  }
+}
