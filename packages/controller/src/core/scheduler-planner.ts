@@ -28,6 +28,8 @@ export class SchedulerPlanner implements Planner {
   readonly index = new ClusterIndex();
   private readonly vms = new Set<string>();
   private readonly hosts = new Set<string>();
+  /** Names of the groups that the index has. */
+  private groups: ReadonlySet<string> = new Set();
   private cluster = true;
   private whole = true;
   private state: ClusterState | undefined;
@@ -127,6 +129,8 @@ export class SchedulerPlanner implements Planner {
     this.cluster = false;
     const names = new Set(index.allRules().map(({ rule }) => rule.name));
     for (const name of names) if (!state.rules.has(name)) index.removeRule(name);
+    for (const name of this.groups) if (!state.groups.has(name)) index.removeGroup(name);
+    this.groups = new Set(state.groups.keys());
     for (const group of state.groups.values()) index.putGroup(group);
     for (const rule of state.rules.values()) index.putRule(rule);
     index.baseline = state.baseline.features.length > 0 ? state.baseline : null;
