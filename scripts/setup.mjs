@@ -11,11 +11,13 @@ import { compileNative, compileTypeScript } from './lib/compile.mjs';
 import { debianPackages } from './lib/debian-packages.mjs';
 import { guestImages } from './lib/images.mjs';
 import { npmPackages } from './lib/npm-packages.mjs';
+import { prometheus } from './lib/prometheus.mjs';
 import { step } from './lib/run.mjs';
 
 export async function setUp({ tests = false, images = true } = {}) {
   // Debian first: an npm package may need the compiler.
   await step('Debian packages', () => debianPackages({ tests }));
+  if (tests) await step('Prometheus', prometheus);
   await step('npm packages', npmPackages);
   await step('native layer', compileNative);
   await step('TypeScript', compileTypeScript);
