@@ -21,6 +21,8 @@ export interface NatsServerOptions {
   readonly servers?: number;
   /** Lines for each server's configuration: TLS, users, limits. */
   readonly config?: string;
+  /** False: a server that only passes messages on. */
+  readonly jetstream?: boolean;
 }
 
 export class NatsServers {
@@ -29,7 +31,7 @@ export class NatsServers {
     readonly nodes: readonly NatsNode[],
   ) {}
 
-  static async start({ servers = 1, config = '' }: NatsServerOptions = {}): Promise<NatsServers> {
+  static async start({ servers = 1, config = '', jetstream = true }: NatsServerOptions = {}): Promise<NatsServers> {
     const binary = PLACES.find((place) => fs.existsSync(place));
     if (!binary) throw new Error('nats-server is missing: apt-get install nats-server');
     const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'godwit-nats-'));
@@ -44,7 +46,7 @@ export class NatsServers {
         monitor: ports[2 * servers + index],
       };
       fs.mkdirSync(node.folder);
-      fs.writeFileSync(path.join(node.folder, 'nats.conf'), configuration(node, servers > 1 ? routes : [], config));
+      fs.writeFileSync(path.join(node.folder, 'nats.conf'), configuration(node, servers > 1 ? routes : [], jetstream, config));
       return new NatsNode(binary, node);
     });
     const all = new NatsServers(folder, nodes);
@@ -156,17 +158,18 @@ export class NatsNode {
     return fs.existsSync(file) ? fs.readFileSync(file, 'utf8').split('\n').slice(-40).join('\n') : '';
   }
 
-  /** HTTP status of /healthz, which speaks for JetStream too; undefined: no answer. */
+  /** HTTP status of /healthz: 200 once JetStream runs and knows its cluster's leader; undefined: no answer. */
   private async health(): Promise<number | undefined> {
     try {
-      return (await fetch(`http://127.0.0.1:${this.files.monitor}/healthz`, { signal: AbortSignal.timeout(1_000) })).status;
+      return (await fetch(`http://127.0.0.1:${this.files.monitor}/healthz?js-server-only=true`, { signal: AbortSignal.timeout(1_000) }))
+        .status;
     } catch {
       return undefined;
     }
   }
 }
 
-function configuration(node: NodeFiles, routes: readonly number[], extra: string): string {
+function configuration(node: NodeFiles, routes: readonly number[], jetstream: boolean, extra: string): string {
   const cluster =
     routes.length === 0
       ? ''
@@ -177,7 +180,7 @@ function configuration(node: NodeFiles, routes: readonly number[], extra: string
     http: "127.0.0.1:${node.monitor}"
     log_file: "${path.join(node.folder, 'log')}"
     pid_file: "${path.join(node.folder, 'pid')}"
-    jetstream { store_dir: "${path.join(node.folder, 'data')}", max_memory_store: 64MB, max_file_store: 1GB }
+    ${jetstream ? `jetstream { store_dir: "${path.join(node.folder, 'data')}", max_memory_store: 64MB, max_file_store: 1GB }` : ''}
     ${cluster}
     ${extra}
   `;

@@ -1,1 +1,3 @@
-export {};
+export { startAgent, type Agent, type AgentOptions } from './agent';
+export { agentConfig, checkAgentConfig, parseAgentConfig, type AgentConfig, type AgentConfigInput, type NetworkConfig } from './config';
+export { AgentError } from './errors';

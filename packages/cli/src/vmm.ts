@@ -22,7 +22,7 @@ export async function vmm([file, ...rest]: string[]): Promise<number> {
     log(line, { ended: reason });
     return reason === 'error' || reason === 'triple-fault' || reason === 'not-come' ? exitCodes.failed : exitCodes.ok;
   } catch (error) {
-    log((error as Error).message, { failed: true });
+    log((error as Error).message, { failed: true, code: (error as NodeJS.ErrnoException).code });
     if (error instanceof ProcessError) throw new CliError(exitCodes.precondition, error.message);
     throw error;
   }

@@ -3,6 +3,7 @@ export { clockMs, Deadline } from './deadline';
 export { codeOf, FENCED, isAway, isFull, StorageError } from './errors';
 export { replaceFile, writeNewFile, type FileStat, type FileSystem, type OpenOptions, type Space, type StorageFile } from './file-system';
 export { LeaseHolder, LeaseRefused, type Acquired, type LeasePlace } from './lease-holder';
+export { lookAtLease, type LeaseLook } from './lease-look';
 export { LocalFileSystem } from './local-file-system';
 export { checkName, isName } from './names';
 export { isNfsUrl, NfsFileSystem, type NfsOptions } from './nfs-file-system';

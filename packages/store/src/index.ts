@@ -1,1 +1,16 @@
-export {};
+export { StoreError, isConflict, type StoreErrorCode } from './errors';
+export { decodeJson, encodeJson, getJson, jsonEntry, putJson, type JsonEntry } from './json';
+export { checkKey, checkPrefix } from './keys';
+export * as limits from './limits';
+export type { Change, Entry, Guard, ReadOptions, Revision, Store, Watch, WatchEvent, WatchOptions, WriteOptions } from './store';
+export type { EventFilter, EventInput, EventLog, EventQuery, StoredEvent, Subscription, SubscriptionEvent } from './events';
+export { openEmbedded, type EmbeddedMemory, type EmbeddedOptions } from './embedded/open-embedded';
+export type { Memory } from './memory';
+export { restoreBackup } from './embedded/backup';
+export { openNats } from './nats/open-nats';
+export type { NatsOptions } from './nats/connection';
+export { Elector, type ElectorOptions } from './election/elector';
+export { Election, type DeposedReason, type ElectionEvent, type ElectionStep, type Sight, type WriteOutcome } from './election/election';
+export { leaderStore, termGuard, type Leadership } from './election/leader-store';
+export type { Candidate } from './election/record';
+export { DEFAULT_TIMING as DEFAULT_ELECTION_TIMING, type ElectionTiming } from './election/timing';

@@ -3,9 +3,9 @@
 /** Milliseconds that a unary call may take unless it says otherwise: everything longer is an Operation or a stream. */
 export const DEADLINE_MS = 30_000;
 
-/** Milliseconds from one HTTP/2 ping to the next, and how long its answer may take: a peer that vanished is noticed within 30 s. */
+/** Milliseconds from one HTTP/2 ping to the next, and how long its answer may take: a peer that vanished is noticed within 40 s. On a slow link the ping waits behind megabytes in the socket. */
 export const KEEPALIVE_MS = 20_000;
-export const KEEPALIVE_TIMEOUT_MS = 10_000;
+export const KEEPALIVE_TIMEOUT_MS = 20_000;
 
 /** Bytes of one message of the control services: a VMM's or host's report is a few KiB, a folder list some hundred. */
 export const MAX_MESSAGE_BYTES = 4 * 1024 * 1024;
@@ -13,8 +13,8 @@ export const MAX_MESSAGE_BYTES = 4 * 1024 * 1024;
 /** Bytes of one message of a migration: MAX_MESSAGE_BYTES of packages/migration. */
 export const MAX_MIGRATION_MESSAGE_BYTES = 1024 * 1024;
 
-/** What protobuf puts before a message's bytes: one byte of tag, up to four of length. */
-export const ENVELOPE_BYTES = 5;
+/** What gRPC and protobuf put before the bytes of one MigrationData: flag, length; tag, length. */
+export const MAX_ENVELOPE_BYTES = 1 + 4 + 1 + 4;
 
 /** Bytes that a server may have under way to a client: 1 MiB measures best (test/bench/wire.mjs). */
 export const FLOW_CONTROL_WINDOW = 1024 * 1024;
@@ -53,7 +53,7 @@ export const MAX_SOCKET_PATH = 107;
 /** Milliseconds that the source waits for the target's call, unless told otherwise. */
 export const CALL_TIMEOUT_MS = 15_000;
 
-/** Milliseconds that a closed transport waits until what was sent has been delivered; then it is cut. */
+/** Milliseconds that a closed transport waits while nothing of what was sent moves on; then it is cut. */
 export const TRANSPORT_LINGER_MS = 5_000;
 
 /** Messages in one transport that wait to be sent: far more than a session has open (SEND_AHEAD, 3). */

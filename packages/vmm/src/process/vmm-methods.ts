@@ -49,7 +49,12 @@ export function vmmMethods(vmm: VmmProcess) {
     resume: acknowledge(() => vmm.running.resume('operator')),
     powerButton: acknowledge(() => vmm.running.powerButton()),
     reset: acknowledge(() => vmm.running.reset()),
-    powerOff: acknowledge(() => (vmm.arriving ? vmm.waiting.cancel('powered off') : vmm.running.stop())),
+    powerOff: acknowledge(() => {
+      if (!vmm.arriving) return vmm.running.stop();
+      vmm.waiting.cancel('powered off');
+      // Nobody has come yet: then there is no migration to call off.
+      vmm.giveUpWaiting('powered off');
+    }),
     suspend: async () => {
       const { bytes, pauseMs } = await vmm.suspend();
       return { stateBytes: bytes, pauseMs };

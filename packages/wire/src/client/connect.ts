@@ -69,6 +69,8 @@ export function openChannel(address: Address, security: ClientSecurity, more: gr
     'grpc.initial_reconnect_backoff_ms': RECONNECT_FIRST_MS,
     'grpc.max_reconnect_backoff_ms': RECONNECT_LAST_MS,
     'grpc-node.flow_control_window': FLOW_CONTROL_WINDOW,
+    // No name of a server is looked at (client/credentials.ts); without this, an IP address would be sent as one.
+    'grpc.ssl_target_name_override': 'godwit',
     'grpc.use_local_subchannel_pool': 1,
     'grpc.enable_retries': 0,
     'grpc.enable_channelz': 0,

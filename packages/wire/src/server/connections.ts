@@ -19,14 +19,21 @@ import type { ServerSecurity } from '../security';
 /** HTTP/2's connection preface and an empty SETTINGS frame: what each client sends unasked. */
 const PREFACE_BYTES = 24 + 9;
 
+export interface ConnectionLimits {
+  readonly maxConnections?: number;
+  /** Milliseconds for the TLS handshake, and until HTTP/2 has begun. */
+  readonly handshakeMs?: number;
+}
+
 export interface Connection {
   readonly identity: PeerIdentity;
   /** HOST:PORT, or `unix`. */
   readonly address: string;
+  bytesWritten(): number;
   destroy(): void;
 }
 
-const LOCAL: Connection = { identity: { kind: 'local' }, address: 'unix', destroy: () => {} };
+const LOCAL: Connection = { identity: { kind: 'local' }, address: 'unix', bytesWritten: () => 0, destroy: () => {} };
 
 export class Connections {
   readonly server: net.Server;
@@ -42,17 +49,17 @@ export class Connections {
     private readonly security: ServerSecurity,
     private readonly give: (socket: net.Socket) => void,
     private readonly onRefused: (line: string) => void,
-    private readonly maxConnections = MAX_CONNECTIONS,
+    private readonly limits: ConnectionLimits = {},
   ) {
     if (security.kind === 'plain') {
       this.server = net.createServer({ noDelay: true }, (socket) => this.accept(socket, this.plainIdentity(socket)));
     } else {
       const server = tls.createServer(
-        { ...security.certificates.serverOptions, requestCert: true, rejectUnauthorized: false, ALPNProtocols: ['h2'], handshakeTimeout: HANDSHAKE_TIMEOUT_MS, noDelay: true },
+        { ...security.certificates.serverOptions, requestCert: true, rejectUnauthorized: false, ALPNProtocols: ['h2'], handshakeTimeout: this.handshakeMs, noDelay: true },
         (socket) => this.accept(socket, this.tlsIdentity(socket)),
       );
       server.on('tlsClientError', (error: NodeJS.ErrnoException, socket) => {
-        this.onRefused(`a connection from ${where(socket)} was closed: ${handshakeFault(error)}`);
+        this.onRefused(`a connection from ${where(socket)} was closed: ${handshakeFault(error, this.handshakeMs)}`);
         socket.destroy();
       });
       this.unfollow = security.certificates.onChange(() => server.setSecureContext(security.certificates.serverOptions));
@@ -60,13 +67,18 @@ export class Connections {
     }
     // With TLS, 'connection' comes before the handshake: those count, too.
     this.server.on('connection', (socket: net.Socket) => this.watch(socket));
-    this.server.maxConnections = maxConnections;
-    this.server.on('drop', () => this.onRefused(`a connection was refused: there are ${this.maxConnections} already`));
+    const most = limits.maxConnections ?? MAX_CONNECTIONS;
+    this.server.maxConnections = most;
+    this.server.on('drop', () => this.onRefused(`a connection was refused: there are ${most} already`));
+  }
+
+  private get handshakeMs(): number {
+    return this.limits.handshakeMs ?? HANDSHAKE_TIMEOUT_MS;
   }
 
   /** The connection of a call, by what gRPC calls its peer. */
   of(peer: string): Connection {
-    return this.open.get(peer) ?? (peer === 'unknown' ? LOCAL : { identity: { kind: 'anonymous' }, address: peer, destroy: () => {} });
+    return this.open.get(peer) ?? (peer === 'unknown' ? LOCAL : { identity: { kind: 'anonymous' }, address: peer, bytesWritten: () => 0, destroy: () => {} });
   }
 
   destroyAll(): void {
@@ -86,7 +98,7 @@ export class Connections {
     const name = peerName(socket);
     const since = socket.bytesRead;
     if (name !== undefined) {
-      const connection: Connection = { identity, address: name, destroy: () => socket.destroy() };
+      const connection: Connection = { identity, address: name, bytesWritten: () => socket.bytesWritten, destroy: () => socket.destroy() };
       this.open.set(name, connection);
       socket.once('close', () => {
         if (this.open.get(name) === connection) this.open.delete(name);
@@ -94,9 +106,9 @@ export class Connections {
     }
     const silent = setTimeout(() => {
       if (socket.bytesRead - since >= PREFACE_BYTES) return;
-      this.onRefused(`a connection from ${name ?? 'this host'} was closed: it did not begin to speak HTTP/2 within ${HANDSHAKE_TIMEOUT_MS / 1000} s`);
+      this.onRefused(`a connection from ${name ?? 'this host'} was closed: it did not begin to speak HTTP/2 within ${this.handshakeMs / 1000} s`);
       socket.destroy();
-    }, HANDSHAKE_TIMEOUT_MS).unref();
+    }, this.handshakeMs).unref();
     const unwelcome = this.refuses(identity) ? setTimeout(() => socket.destroy(), REFUSED_LINGER_MS).unref() : undefined;
     socket.once('close', () => {
       clearTimeout(silent);
@@ -135,9 +147,9 @@ const FAULTS: Readonly<Record<string, string>> = {
 };
 const certificateFault = (code: string): string => FAULTS[code] ?? `the certificate that was shown is not of this cluster (${code})`;
 
-function handshakeFault(error: NodeJS.ErrnoException): string {
+function handshakeFault(error: NodeJS.ErrnoException, limitMs: number): string {
   if (error.code === 'ERR_SSL_HTTP_REQUEST' || error.code === 'ERR_SSL_WRONG_VERSION_NUMBER' || error.code === 'ERR_SSL_PACKET_LENGTH_TOO_LONG') return 'it does not speak TLS';
-  if (error.code === 'ERR_TLS_HANDSHAKE_TIMEOUT') return `the TLS handshake took longer than ${HANDSHAKE_TIMEOUT_MS / 1000} s`;
+  if (error.code === 'ERR_TLS_HANDSHAKE_TIMEOUT') return `the TLS handshake took longer than ${limitMs / 1000} s`;
   if (error.code === 'ECONNRESET') return 'the other side ended the TLS handshake';
   return `the TLS handshake failed (${error.code ?? error.message})`;
 }

@@ -8,19 +8,21 @@ import type { Services } from '../generated/services';
 import { CLOSE_GRACE_MS, IDLE_MS, KEEPALIVE_MS, KEEPALIVE_TIMEOUT_MS, MAX_CALLS, MAX_MESSAGE_BYTES } from '../limits';
 import { serviceInfo } from '../schema/methods';
 import type { ServerSecurity } from '../security';
-import { Connections } from './connections';
+import { type ConnectionLimits, Connections } from './connections';
 import { adapt, type HandlerPorts, type Handlers } from './handlers';
 import { type Health, healthOf } from './health';
+import { interceptStreams, type RawService } from './raw';
 import { addReflection } from './reflection';
 import { clearStaleSocket, listenPrivately } from './unix-socket';
 
 export type Implementations = { readonly [S in keyof Services]?: Handlers<S> };
 
-/** A service that is served in a way of its own: see migration/listener.ts. */
-export interface RawService {
-  readonly name: string;
-  readonly definition: grpc.ServiceDefinition;
-  implement(ports: HandlerPorts): grpc.UntypedServiceImplementation;
+/** Those of limits.ts unless given. */
+export interface ServeLimits extends ConnectionLimits {
+  /** Bytes of one message that is taken. */
+  readonly maxMessageBytes?: number;
+  readonly keepaliveMs?: number;
+  readonly keepaliveTimeoutMs?: number;
 }
 
 export interface ServeOptions {
@@ -29,14 +31,13 @@ export interface ServeOptions {
   /** Plain over TCP: on the loopback address only. */
   readonly security: ServerSecurity;
   readonly services: Implementations;
+  /** Services with streams of their own: MigrationListener. */
   readonly raw?: readonly RawService[];
   /** For logs, one line each: connections that came to nothing. */
   readonly onRefused?: (line: string) => void;
   /** A handler threw something other than a WireError. Default: thrown as a warning of the process. */
   readonly onDefect?: (error: unknown, path: string) => void;
-  /** Bytes of one message that is taken. */
-  readonly maxMessageBytes?: number;
-  readonly maxConnections?: number;
+  readonly limits?: ServeLimits;
 }
 
 export interface WireServer {
@@ -57,14 +58,14 @@ export async function serve(options: ServeOptions): Promise<WireServer> {
 
   const server = new grpc.Server(serverOptions(options));
   const injector = server.createConnectionInjector(grpc.ServerCredentials.createInsecure());
-  const connections = new Connections(options.security, (socket) => injector.injectConnection(socket), options.onRefused ?? (() => {}), options.maxConnections);
+  const connections = new Connections(options.security, (socket) => injector.injectConnection(socket), options.onRefused ?? (() => {}), options.limits);
+  interceptStreams(server, options.raw ?? [], connections);
   const ports: HandlerPorts = {
     connectionOf: (peer) => connections.of(peer),
     refuses: ({ identity }) => connections.refuses(identity),
     onDefect: options.onDefect ?? ((error, path) => process.emitWarning(error instanceof Error ? error : String(error), { code: `GODWIT_WIRE ${path}` })),
   };
   for (const [name, handlers] of Object.entries(options.services)) addService(server, name as keyof Services, handlers as object, ports);
-  for (const { definition, implement } of options.raw ?? []) server.addService(definition, implement(ports));
   const names = [...Object.keys(options.services), ...(options.raw ?? []).map(({ name }) => name)];
   const health = healthOf(server, names, ports);
   addReflection(server, names, ports);
@@ -78,13 +79,14 @@ export async function serve(options: ServeOptions): Promise<WireServer> {
   };
 }
 
-const serverOptions = ({ maxMessageBytes = MAX_MESSAGE_BYTES }: ServeOptions): grpc.ServerOptions => ({
-  'grpc.max_receive_message_length': maxMessageBytes,
+const serverOptions = ({ limits = {}, raw = [] }: ServeOptions): grpc.ServerOptions => ({
+  'grpc.max_receive_message_length': limits.maxMessageBytes ?? MAX_MESSAGE_BYTES,
   'grpc.max_send_message_length': -1,
   'grpc.max_concurrent_streams': MAX_CALLS,
-  'grpc.keepalive_time_ms': KEEPALIVE_MS,
-  'grpc.keepalive_timeout_ms': KEEPALIVE_TIMEOUT_MS,
-  'grpc.max_connection_idle_ms': IDLE_MS,
+  'grpc.keepalive_time_ms': limits.keepaliveMs ?? KEEPALIVE_MS,
+  'grpc.keepalive_timeout_ms': limits.keepaliveTimeoutMs ?? KEEPALIVE_TIMEOUT_MS,
+  // gRPC does not see raw streams, and would think their connection idle.
+  ...(raw.length === 0 && { 'grpc.max_connection_idle_ms': IDLE_MS }),
   'grpc.enable_channelz': 0,
 });
 

@@ -1,0 +1,37 @@
+/** How a VMM ended, in the words of VmmStatus. Pure. */
+import type { MigrationRecord, VmmStatus } from '../messages';
+import type { EndedFile } from './folders';
+
+export interface Exit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+export interface Death {
+  /** Undefined: it was started by an earlier agent, so nobody heard how it exited. */
+  readonly exit: Exit | undefined;
+  readonly words: { readonly line: string; readonly code: string };
+  readonly wasArriving: boolean;
+}
+
+/** The last status. @param ended what it wrote itself; undefined: it died before it could */
+export function endOf(last: VmmStatus, ended: EndedFile | undefined, death: Death): VmmStatus {
+  const state = ended?.reason === 'suspended' ? 'VM_STATE_SUSPENDED' : 'VM_STATE_STOPPED';
+  const vm = { ...(last.vm ?? { vmId: '', name: '' }), state };
+  return { ...last, vm, pauses: [], migrationId: '', migrationAddress: '', ended: ended?.reason ?? 'error', line: ended?.line ?? causeOf(death) };
+}
+
+function causeOf({ exit, words }: Death): string {
+  if (exit?.signal === 'SIGKILL') return 'its process was killed (SIGKILL): by an administrator, or by the kernel when memory ran out';
+  if (exit?.signal) return `its process died of ${exit.signal}${words.line ? `: ${words.line}` : ''}`;
+  if (words.line !== '') return words.line;
+  if (exit) return `its process ended with exit code ${exit.code} and said nothing`;
+  return 'its process died while the agent was away, and said nothing: it was killed, or the host ran out of memory';
+}
+
+/** A record as a VMM keeps it in ended.json, in the form of types.proto: null there is "not set" here. */
+export function keptRecord(kept: Record<string, unknown>): MigrationRecord | undefined {
+  if (typeof kept.migrationId !== 'string' || typeof kept.vmId !== 'string') return undefined;
+  const set = Object.fromEntries(Object.entries(kept).filter(([, value]) => value !== null && value !== undefined));
+  return { phase: '', vmIs: '', line: '', ...set, outcome: typeof kept.outcome === 'string' ? kept.outcome : '' } as unknown as MigrationRecord;
+}

@@ -1,0 +1,170 @@
+/** A controller of a few lines for tests of the agent: speaks agent.proto over mutual TLS, keeps all it hears, hands out orders. */
+import { randomUUID } from 'node:crypto';
+import { type AgentConsole, type AgentMessage, Certificates, type ControllerMessage, type OrderResult, Queue, serve, serverTls, type VmmReport, type WireServer, WireError } from '@godwit/wire';
+
+type Draft = Record<string, unknown>;
+
+interface Session {
+  readonly hostId: string;
+  readonly out: Queue<Draft>;
+  /** Of this session, in order. */
+  readonly heard: AgentMessage[];
+}
+
+export interface OpenedConsole {
+  text: string;
+  send(text: string): void;
+  ended: boolean;
+}
+
+export class TestController {
+  term = 1;
+  /** Sends hosts on to these instead of welcoming them. */
+  elsewhere: string[] | undefined;
+  /** Results are acknowledged as they come. */
+  acknowledges = true;
+  reportIntervalMs = 1_000;
+  readonly sessions: Session[] = [];
+  readonly heard: { readonly hostId: string; readonly message: AgentMessage }[] = [];
+  readonly consoles = new Map<string, OpenedConsole>();
+  private readonly listeners = new Set<() => void>();
+  private server!: WireServer;
+
+  static async start(tlsFolder: string, more: object = {}): Promise<TestController> {
+    const controller = new TestController();
+    await controller.serve(tlsFolder, '127.0.0.1:0', more);
+    return controller;
+  }
+
+  async serve(tlsFolder: string, address: string, more: object = {}): Promise<void> {
+    const refuse = async (): Promise<never> => {
+      throw new WireError('unsupported', 'not in this test');
+    };
+    const controller = this;
+    this.server = await serve({
+      address,
+      security: serverTls(Certificates.fromFolder(tlsFolder), 'optional'),
+      services: {
+        Agents: {
+          join: refuse,
+          renew: refuse,
+          session: (requests, call) => controller.session(requests, 'hostId' in call.peer ? call.peer.hostId : '', call.signal),
+          console: (requests) => controller.console(requests),
+          ...more,
+        },
+      },
+    });
+  }
+
+  get address(): string {
+    return this.server.address;
+  }
+
+  close(): Promise<void> {
+    for (const { out } of this.sessions) out.end();
+    return this.server.close(0);
+  }
+
+  private async *session(requests: AsyncIterable<AgentMessage>, hostId: string, signal: AbortSignal): AsyncGenerator<Draft> {
+    if (this.elsewhere) {
+      yield { notLeader: { controllers: this.elsewhere } };
+      return;
+    }
+    const session: Session = { hostId, out: new Queue<Draft>(1_000), heard: [] };
+    this.sessions.push(session);
+    signal.addEventListener('abort', () => session.out.end());
+    void (async () => {
+      for await (const message of requests) this.hear(session, message);
+    })()
+      .catch(() => undefined)
+      .finally(() => session.out.end());
+    yield* session.out;
+  }
+
+  private hear(session: Session, message: AgentMessage): void {
+    session.heard.push(message);
+    this.heard.push({ hostId: session.hostId, message });
+    if (message.hello)
+      session.out.offer({
+        welcome: { protocol: 1, term: this.term, controllerId: 'test', reportIntervalMs: this.reportIntervalMs, countersIntervalMs: 1_000, controllers: [this.address] },
+      });
+    if (message.result && this.acknowledges && message.result.state !== 'ORDER_STATE_WORKING') session.out.offer({ acknowledge: { orderIds: [message.result.orderId] } });
+    for (const listener of [...this.listeners]) listener();
+  }
+
+  private async *console(requests: AsyncIterable<AgentConsole>): AsyncGenerator<{ data: Uint8Array }> {
+    const out = new Queue<{ data: Uint8Array }>();
+    const opened: OpenedConsole = { text: '', ended: false, send: (text) => void out.offer({ data: Buffer.from(text) }) };
+    void (async () => {
+      for await (const { consoleId, data } of requests) {
+        if (consoleId) this.consoles.set(consoleId, opened);
+        opened.text += Buffer.from(data).toString('latin1');
+        for (const listener of [...this.listeners]) listener();
+      }
+    })()
+      .catch(() => undefined)
+      .finally(() => {
+        opened.ended = true;
+        out.end();
+      });
+    yield* out;
+  }
+
+  /** The session now open. */
+  get session_(): Session {
+    const last = this.sessions.at(-1);
+    if (!last) throw new Error('no agent is connected');
+    return last;
+  }
+
+  /** Until `find` finds something in what is known; looked at again whenever something is heard. */
+  until<T>(find: () => T | undefined | false, what: string, limitMs = 60_000): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const look = (): void => {
+        const found = find();
+        if (!found) return;
+        clearTimeout(timer);
+        this.listeners.delete(look);
+        resolve(found);
+      };
+      const timer = setTimeout(() => {
+        this.listeners.delete(look);
+        reject(new Error(`${what} was not heard within ${limitMs} ms; the last: ${JSON.stringify(this.heard.slice(-4).map(({ message }) => ({ ...message, host: undefined }))).slice(0, 1_500)}`));
+      }, limitMs);
+      this.listeners.add(look);
+      look();
+    });
+  }
+
+  /** The next session to begin, once its Hello is there. */
+  async nextSession(after = this.sessions.length, limitMs = 60_000): Promise<Session> {
+    return this.until(() => this.sessions[after]?.heard[0]?.hello && this.sessions[after], 'a new session', limitMs);
+  }
+
+  send(message: Draft): void {
+    this.session_.out.offer(message);
+  }
+
+  /** Gives an order and waits for its result. */
+  order(kind: string, body: Draft, { vmId = '', timeMs = 60_000, orderId = randomUUID(), term = this.term } = {}): Promise<OrderResult> {
+    const result = this.result(orderId, timeMs + 30_000);
+    this.send({ order: { orderId, term, operationId: '', vmId, timeMs, [kind]: body } });
+    return result;
+  }
+
+  result(orderId: string, limitMs = 60_000): Promise<OrderResult> {
+    const from = this.heard.length;
+    return this.until(
+      () => this.heard.slice(from).find(({ message: { result } }) => result?.orderId === orderId && result.state !== 'ORDER_STATE_WORKING')?.message.result,
+      `the result of order ${orderId}`,
+      limitMs,
+    );
+  }
+
+  /** The last report of the VM's process, in any session. */
+  vmm(vmId: string): VmmReport | undefined {
+    return this.heard.map(({ message }) => message.vmm).filter((vmm) => vmm?.status?.vm?.vmId === vmId).at(-1);
+  }
+}
+
+export type { ControllerMessage };
