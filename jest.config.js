@@ -7,6 +7,9 @@
 // Packages published as ES modules only: swc must turn them into CommonJS for jest.
 const esmOnly = ['jose', 'uuid', 'preact'];
 
+// Minutes each: `npm run test:long`, and not a part of `npm test`.
+const LONG = ['<rootDir>/test/store/cluster.test.ts'];
+
 const shared = {
   rootDir: __dirname,
   testEnvironment: 'node',
@@ -30,6 +33,7 @@ module.exports = {
       ...shared,
       displayName: 'whole',
       testMatch: ['<rootDir>/test/**/*.test.ts'],
+      testPathIgnorePatterns: ['/node_modules/', ...(process.env.GODWIT_LONG ? [] : LONG.map((file) => file.replace('<rootDir>', '')))],
       setupFilesAfterEnv: ['<rootDir>/test/support/whole-test-timeout.cjs'],
     },
   ],

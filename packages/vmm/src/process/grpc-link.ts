@@ -192,6 +192,6 @@ function clientCredentials(tls: TlsFiles | undefined): grpc.ChannelCredentials {
 function lineOf(where: string, error: grpc.ServiceError): Error {
   const raised = raisedBy(error);
   if (raised) return raised;
-  if (error.code === grpc.status.UNAVAILABLE) return new ProcessError('unavailable', `no VMM that waits for a VM answers at ${where}: ${error.details.replace(/^No connection established\. Last error: (Error: )?/, '').replace(/\s*Resolution note:[^]*$/, '')}`);
+  if (error.code === grpc.status.UNAVAILABLE) return new ProcessError('unavailable', `no VMM that waits for a VM answers at ${where}: ${error.details.replace(/^No connection established\. Last error: (Error: )?/, '').replace(/\s*Resolution note:[\s\S]*$/, '')}`);
   return new ProcessError('unavailable', `the VMM at ${where} did not answer as it should: ${error.details}`);
 }
