@@ -8,10 +8,9 @@ import path from 'node:path';
 import { Datastore } from '@godwit/storage';
 import { images, running } from '../boot/guest';
 import { TestController } from './support/controller';
-import { Host, Pki, removeFolder, temporary } from './support/host';
+import { Host, removeFolder, temporary } from './support/host';
 
 const folder = temporary();
-const pki = new Pki(path.join(folder, 'pki'));
 let controller: TestController;
 let host: Host;
 let datastoreId: string;
@@ -39,9 +38,8 @@ beforeAll(async () => {
   mkdirSync(path.join(folder, 'images'));
   copyFileSync(files.kernel686, path.join(folder, 'images', 'vmlinuz'));
   copyFileSync(files.initrd, path.join(folder, 'images', 'initrd'));
-  const tls = pki.issue('godwit://controller/test', path.join(folder, 'controller'));
-  controller = await TestController.start(tls);
-  host = new Host(folder, 'alpha', pki, { controllers: [controller.address], datastores: { main: store }, images: path.join(folder, 'images'), networks: {} });
+  controller = await TestController.start(path.join(folder, 'ca'));
+  host = new Host(folder, 'alpha', { join: { token: await controller.token() }, controllers: [controller.address], datastores: { main: store }, images: path.join(folder, 'images'), networks: {} });
   await host.start();
   await controller.nextSession(0);
 });
@@ -139,7 +137,7 @@ test('a VMM that is killed is reported with the cause, its VM can be started aga
   expect(ended).toMatchObject({ ended: 'error', line: expect.stringContaining('SIGKILL') });
   const early = await controller.order('start', { place: place(), spec: spec() }, { vmId });
   expect(early).toMatchObject({ state: 'ORDER_STATE_REFUSED', code: 'lease-held', line: expect.stringContaining('alpha') });
-  expect(await controller.order('start', { place: place(), spec: spec(), takeOver: true }, { vmId })).toMatchObject({ state: 'ORDER_STATE_DONE' });
+  expect(await controller.order('start', { place: place(), spec: spec(), takeOver: true }, { vmId })).toMatchObject({ line: '', state: 'ORDER_STATE_DONE' });
 });
 
 test('one killed while no agent looks is told of afterwards; garbage in the state folder does no harm', async () => {

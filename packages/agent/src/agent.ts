@@ -111,7 +111,7 @@ async function run(config: AgentConfig, options: AgentOptions, log: Logger, sign
   settleInterrupted(world, journal.journal, log);
 
   const session = async (address: string, ended: AbortSignal): Promise<SessionEnd> => {
-    const peer = new Peer('Agents', address, clientTls(await identity.certificates(ended), { kind: 'controller' }));
+    const peer = new Peer('Agents', address, clientTls(await identity.certificates(address, ended), { kind: 'controller' }));
     try {
       controller = peer;
       return await runSession(

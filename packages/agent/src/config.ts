@@ -102,9 +102,9 @@ type Issue = z.core.$ZodIssue;
 function explain(issue: Issue): string {
   const field = issue.path.join('.') || 'the whole';
   if (issue.code === 'unrecognized_keys') return `${field}: ${issue.keys.map((key) => `'${key}'`).join(', ')} is not known here`;
-  // Of a union the branch that came furthest tells what is meant.
+  // Of a union the branch with the fewest mistakes tells what is meant.
   if (issue.code === 'invalid_union' && issue.errors.length > 0) {
-    const [nearest] = issue.errors.flat().sort((a, b) => b.path.length - a.path.length);
+    const [nearest] = [...issue.errors].sort((a, b) => a.length - b.length)[0];
     if (nearest) return explain({ ...nearest, path: [...issue.path, ...nearest.path] });
   }
   return `${field}: ${issue.message}`;

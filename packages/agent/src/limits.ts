@@ -18,6 +18,8 @@ export const RECONNECT_MS = 250;
 export const VMM_ANSWER_MS = 10_000;
 /** A VMM writes a saved state at disk speed: several GiB on slow storage, ms. */
 export const SUSPEND_MS = 600_000;
+/** How often it is looked whether a VM's saved state has been loaded, ms. */
+export const RESUMED_LOOK_MS = 200;
 /** From the start of its process until a VMM serves its socket, ms, on a loaded host. */
 export const VMM_UP_MS = 60_000;
 /** A VMM that was told to end and does not, ms: then its process is ended. */
@@ -49,8 +51,12 @@ export const PROGRESS_MS = 1_000;
 
 /** Between two looks at a datastore, ms. */
 export const PROBE_INTERVAL_MS = 15_000;
-/** A datastore that has not answered a look in this time hangs, ms. */
-export const PROBE_TIMEOUT_MS = 10_000;
+/** A datastore that has not answered a look in this time hangs, ms: beyond what a loaded host takes. */
+export const PROBE_TIMEOUT_MS = 15_000;
+/** A storage process that was called off cleans up in this time, or is ended, ms. */
+export const CALL_OFF_MS = 5_000;
+/** Until a storage process is loaded, ms, on a loaded host. */
+export const STORAGE_UP_MS = 60_000;
 /** Listing many VM folders on a slow datastore, ms. */
 export const LIST_TIMEOUT_MS = 60_000;
 /** Wait between two processes for a datastore, ms: the last one hung or died. */

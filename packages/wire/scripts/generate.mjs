@@ -15,15 +15,30 @@ import protobuf from 'protobufjs';
 const { Enum, Root, Service, Type, parse } = protobuf;
 
 const SCALARS = {
-  double: 'number', float: 'number', int32: 'number', uint32: 'number', sint32: 'number', fixed32: 'number', sfixed32: 'number',
-  int64: 'number', uint64: 'number', sint64: 'number', fixed64: 'number', sfixed64: 'number', bool: 'boolean', string: 'string', bytes: 'Buffer',
+  double: 'number',
+  float: 'number',
+  int32: 'number',
+  uint32: 'number',
+  sint32: 'number',
+  fixed32: 'number',
+  sfixed32: 'number',
+  int64: 'number',
+  uint64: 'number',
+  sint64: 'number',
+  fixed64: 'number',
+  sfixed64: 'number',
+  bool: 'boolean',
+  string: 'string',
+  bytes: 'Buffer',
 };
 
 /** @returns {Map<string, string>} text by file name */
 export function generate(protoFolder) {
   const folder = path.join(protoFolder, 'godwit', 'v1');
   const root = new Root();
-  const files = readdirSync(folder).filter((file) => file.endsWith('.proto')).sort();
+  const files = readdirSync(folder)
+    .filter((file) => file.endsWith('.proto'))
+    .sort();
   // Only `parse` keeps comments that begin with `//`.
   for (const file of files) {
     parse.filename = file;
@@ -40,7 +55,13 @@ export function generate(protoFolder) {
     services.push(...own.filter((each) => each instanceof Service));
   }
   texts.set('services.ts', servicesFile(services));
-  texts.set('index.ts', `${HEAD}${[...texts.keys()].sort().map((file) => `export type * from './${path.basename(file, '.ts')}';\n`).join('')}`);
+  texts.set(
+    'index.ts',
+    `${HEAD}${[...texts.keys()]
+      .sort()
+      .map((file) => `export type * from './${path.basename(file, '.ts')}';\n`)
+      .join('')}`,
+  );
   return texts;
 }
 
@@ -50,7 +71,9 @@ function typesFile(file, own) {
   const used = new Map();
   const bodies = own.filter((each) => !(each instanceof Service)).flatMap((each) => declare(each, file, used));
   if (bodies.length === 0) return undefined;
-  const imports = [...used].sort(([a], [b]) => (a < b ? -1 : 1)).map(([from, names]) => `import type { ${[...names].sort().join(', ')} } from './${from}';\n`);
+  const imports = [...used]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([from, names]) => `import type { ${[...names].sort().join(', ')} } from './${from}';\n`);
   return `${HEAD}${imports.join('')}\n${bodies.join('\n')}`;
 }
 
@@ -59,14 +82,27 @@ const nameOf = (type) => (type.parent instanceof Type ? nameOf(type.parent) : ''
 const fileOf = (type) => (type.parent instanceof Type ? fileOf(type.parent) : type.filename);
 
 function declare(item, file, used) {
-  if (item instanceof Enum) return [`${comment(item.comment, '')}export type ${nameOf(item)} = ${Object.keys(item.values).map((name) => `'${name}'`).join(' | ')};\n`];
-  const lines = item.fieldsArray.map((field) => `${comment(field.comment, '  ')}  readonly ${field.name}${mark(field)}: ${typeOf(field, file, used)};\n`);
+  if (item instanceof Enum)
+    return [
+      `${comment(item.comment, '')}export type ${nameOf(item)} = ${Object.keys(item.values)
+        .map((name) => `'${name}'`)
+        .join(' | ')};\n`,
+    ];
+  const lines = item.fieldsArray.map(
+    (field) => `${comment(field.comment, '  ')}  readonly ${field.name}${mark(field)}: ${typeOf(field, file, used)};\n`,
+  );
   for (const oneof of item.oneofsArray ?? []) {
-    if (!oneof.isProto3Optional) lines.push(`${comment(`Which of them is set. ${oneof.comment ?? ''}`.trim(), '  ')}  readonly ${oneof.name}?: ${oneof.oneof.map((name) => `'${name}'`).join(' | ')};\n`);
+    if (!oneof.isProto3Optional)
+      lines.push(
+        `${comment(`Which of them is set. ${oneof.comment ?? ''}`.trim(), '  ')}  readonly ${oneof.name}?: ${oneof.oneof.map((name) => `'${name}'`).join(' | ')};\n`,
+      );
   }
   const inner = (item.nestedArray ?? []).flatMap((each) => declare(each, file, used));
   const body = lines.length === 0 ? '{}' : `{\n${lines.join('')}}`;
-  return [`${comment(item.comment, '')}export ${lines.length === 0 ? `type ${nameOf(item)} = Readonly<Record<never, never>>;` : `interface ${nameOf(item)} ${body}`}\n`, ...inner];
+  return [
+    `${comment(item.comment, '')}export ${lines.length === 0 ? `type ${nameOf(item)} = Readonly<Record<never, never>>;` : `interface ${nameOf(item)} ${body}`}\n`,
+    ...inner,
+  ];
 }
 
 const mark = (field) => (field.partOf || (field.resolvedType instanceof Type && !field.repeated && !field.map) ? '?' : '');
@@ -84,6 +120,7 @@ function typeOf(field, file, used) {
 
 function servicesFile(services) {
   const used = new Map();
+  const kinds = new Set();
   const named = (type) => {
     const from = path.basename(fileOf(type), '.proto');
     used.set(from, (used.get(from) ?? new Set()).add(nameOf(type)));
@@ -92,12 +129,15 @@ function servicesFile(services) {
   const bodies = services.map((service) => {
     const methods = service.methodsArray.map((method) => {
       const kind = `${method.requestStream ? (method.responseStream ? 'Bidi' : 'ClientStream') : method.responseStream ? 'ServerStream' : 'Unary'}`;
+      kinds.add(kind);
       return `${comment(method.comment, '    ')}    readonly ${method.name[0].toLowerCase()}${method.name.slice(1)}: ${kind}<${named(method.resolvedRequestType)}, ${named(method.resolvedResponseType)}>;\n`;
     });
     return `${comment(service.comment, '  ')}  readonly ${service.name}: {\n${methods.join('')}  };\n`;
   });
-  const imports = [...used].sort(([a], [b]) => (a < b ? -1 : 1)).map(([from, names]) => `import type { ${[...names].sort().join(', ')} } from './${from}';\n`);
-  return `${HEAD}import type { Bidi, ClientStream, ServerStream, Unary } from '../schema/kinds';\n${imports.join('')}
+  const imports = [...used]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([from, names]) => `import type { ${[...names].sort().join(', ')} } from './${from}';\n`);
+  return `${HEAD}import type { ${[...kinds].sort().join(', ')} } from '../schema/kinds';\n${imports.join('')}
 /** Every service, with its methods by their names in TypeScript. */
 export interface Services {\n${bodies.join('')}}\n
 export type ServiceName = keyof Services;\n`;
@@ -105,8 +145,13 @@ export type ServiceName = keyof Services;\n`;
 
 function comment(text, indent) {
   if (!text) return '';
-  const lines = text.replaceAll('*/', '* /').split('\n').map((line) => line.trimEnd());
-  return lines.length === 1 ? `${indent}/** ${lines[0]} */\n` : `${indent}/**\n${lines.map((line) => `${indent} * ${line}`.trimEnd()).join('\n')}\n${indent} */\n`;
+  const lines = text
+    .replaceAll('*/', '* /')
+    .split('\n')
+    .map((line) => line.trimEnd());
+  return lines.length === 1
+    ? `${indent}/** ${lines[0]} */\n`
+    : `${indent}/**\n${lines.map((line) => `${indent} * ${line}`.trimEnd()).join('\n')}\n${indent} */\n`;
 }
 
 if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {

@@ -9,11 +9,13 @@ export function parseAddress(text: string): Address {
   if (text.startsWith('unix:')) {
     const path = text.slice('unix:'.length);
     if (!path.startsWith('/')) throw new WireError('invalid', `${text} is no address: after unix: comes a path that begins with /`);
-    if (Buffer.byteLength(path) > MAX_SOCKET_PATH) throw new WireError('invalid', `the socket's path is longer than ${MAX_SOCKET_PATH} bytes: ${path}: choose a shorter folder`);
+    if (Buffer.byteLength(path) > MAX_SOCKET_PATH)
+      throw new WireError('invalid', `the socket's path is longer than ${MAX_SOCKET_PATH} bytes: ${path}: choose a shorter folder`);
     return { path };
   }
   const match = /^(?:\[([0-9A-Fa-f:.]+(?:%\w+)?)\]|([^:[\]/\s]+)):(\d{1,5})$/.exec(text);
-  if (!match || Number(match[3]) > 65_535) throw new WireError('invalid', `${text} is no address: it is to be HOST:PORT, [IPv6]:PORT or unix:/PATH`);
+  if (!match || Number(match[3]) > 65_535)
+    throw new WireError('invalid', `${text} is no address: it is to be HOST:PORT, [IPv6]:PORT or unix:/PATH`);
   return { host: match[1] ?? match[2], port: Number(match[3]) };
 }
 

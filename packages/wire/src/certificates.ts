@@ -119,7 +119,7 @@ function load(material: Material): { material: Material; leaf: X509Certificate; 
   const { certPem, keyPem, caPem } = material;
   try {
     const leaf = new X509Certificate(certPem);
-    if (!leaf.checkPrivateKey(createPrivateKey(keyPem))) throw new Error('the key is another certificate\'s');
+    if (!leaf.checkPrivateKey(createPrivateKey(keyPem))) throw new Error("the key is another certificate's");
     return { material, leaf, context: tls.createSecureContext({ cert: certPem, key: keyPem, ca: caPem, ...TLS_OPTIONS }) };
   } catch (error) {
     throw new WireError('precondition', `the certificate cannot be used: ${(error as Error).message}`);

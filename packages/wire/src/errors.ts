@@ -69,7 +69,9 @@ export function toStatus(error: unknown): grpc.StatusObject {
 export function thrownBy({ details, metadata }: Partial<grpc.StatusObject>): WireError | undefined {
   const code = metadata?.get(CODE_TRAILER)[0];
   if (code === undefined || typeof code !== 'string' || !Object.hasOwn(CODES, code)) return undefined;
-  const trailers = Object.entries(metadata!.getMap()).filter(([name, value]) => typeof value === 'string' && !CODE_TRAILERS_OF_GRPC.test(name));
+  const trailers = Object.entries(metadata!.getMap()).filter(
+    ([name, value]) => typeof value === 'string' && !CODE_TRAILERS_OF_GRPC.test(name),
+  );
   return new WireError(code as WireErrorCode, details ?? '', Object.fromEntries(trailers) as Record<string, string>, true);
 }
 

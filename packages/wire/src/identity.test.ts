@@ -14,7 +14,20 @@ test('what identityUri writes, parseIdentity reads; names with slashes and signs
   fc.assert(fc.property(identities, (identity) => expect(parseIdentity(identityUri(identity))).toEqual(identity)));
 });
 
-test.each(['godwit://host/', 'godwit://host/a/b', 'godwit://vmm/a', 'godwit://operator/root/eve', 'godwit://operator/admin', 'godwit://operator/admin/a/b', 'https://host/a', 'godwit://host/%zz', 'godwit://host/a?b', 'godwit://host/a#b', 'godwit://Host/a', ''])('%s names nobody', (uri) => {
+test.each([
+  'godwit://host/',
+  'godwit://host/a/b',
+  'godwit://vmm/a',
+  'godwit://operator/root/eve',
+  'godwit://operator/admin',
+  'godwit://operator/admin/a/b',
+  'https://host/a',
+  'godwit://host/%zz',
+  'godwit://host/a?b',
+  'godwit://host/a#b',
+  'godwit://Host/a',
+  '',
+])('%s names nobody', (uri) => {
   expect(parseIdentity(uri)).toBeUndefined();
 });
 

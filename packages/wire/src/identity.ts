@@ -39,8 +39,13 @@ export function identityUri(identity: CertifiedIdentity): string {
     controller: ['controllerId' in identity ? identity.controllerId : ''],
     operator: ['role' in identity ? identity.role : '', 'name' in identity ? identity.name : ''],
   };
-  const encoded = parts[identity.kind].map((part) => encodeURIComponent(part ?? '').replace(/[!'()*]/g, (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`));
-  if (!encoded.every((part) => PART.test(part))) throw new RangeError(`a ${identity.kind}'s name in a certificate is to have 1 to 200 characters: ${JSON.stringify(parts[identity.kind])}`);
+  const encoded = parts[identity.kind].map((part) =>
+    encodeURIComponent(part ?? '').replace(/[!'()*]/g, (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`),
+  );
+  if (!encoded.every((part) => PART.test(part)))
+    throw new RangeError(
+      `a ${identity.kind}'s name in a certificate is to have 1 to 200 characters: ${JSON.stringify(parts[identity.kind])}`,
+    );
   return `${SCHEME}${identity.kind}/${encoded.join('/')}`;
 }
 
@@ -111,7 +116,13 @@ export interface PeerRule {
 /** One sentence why `identity` is not whom `rule` asks for; undefined: it is. */
 export function mismatch(rule: PeerRule, identity: CertifiedIdentity | undefined): string | undefined {
   const kinds = rule.kind === undefined ? undefined : typeof rule.kind === 'string' ? [rule.kind] : rule.kind;
-  const wanted = [kinds?.join(' or ') ?? 'a member of this cluster', rule.vmId && `of VM ${rule.vmId}`, rule.hostId && `on host ${rule.hostId}`].filter(Boolean).join(' ');
+  const wanted = [
+    kinds?.join(' or ') ?? 'a member of this cluster',
+    rule.vmId && `of VM ${rule.vmId}`,
+    rule.hostId && `on host ${rule.hostId}`,
+  ]
+    .filter(Boolean)
+    .join(' ');
   if (!identity) return `its certificate names nobody of this cluster, but ${wanted} was expected`;
   const fits =
     (kinds?.includes(identity.kind) ?? true) &&

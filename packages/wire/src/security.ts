@@ -21,5 +21,9 @@ export type ClientSecurity =
 
 export const PLAIN = { kind: 'plain' } as const;
 
-export const serverTls = (certificates: Certificates, clients: 'required' | 'optional' = 'required'): ServerSecurity => ({ kind: 'tls', certificates, clients });
+export const serverTls = (certificates: Certificates, clients: 'required' | 'optional' = 'required'): ServerSecurity => ({
+  kind: 'tls',
+  certificates,
+  clients,
+});
 export const clientTls = (certificates: Certificates, expect: PeerRule): ClientSecurity => ({ kind: 'tls', certificates, expect });

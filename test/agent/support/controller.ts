@@ -1,6 +1,6 @@
 /** A controller of a few lines for tests of the agent: speaks agent.proto over mutual TLS, keeps all it hears, hands out orders. */
 import { randomUUID } from 'node:crypto';
-import { type AgentConsole, type AgentMessage, Certificates, type ControllerMessage, type OrderResult, Queue, serve, serverTls, type VmmReport, type WireServer, WireError } from '@godwit/wire';
+import { type AgentConsole, type AgentMessage, Authority, type Call, Certificates, type JoinRequest, JoinTokens, type OrderResult, Queue, type RenewRequest, sealJoinToken, serve, serverTls, type VmmReport, type WireServer } from '@godwit/wire';
 
 type Draft = Record<string, unknown>;
 
@@ -24,36 +24,69 @@ export class TestController {
   /** Results are acknowledged as they come. */
   acknowledges = true;
   reportIntervalMs = 1_000;
+  /** Of certificates that hosts get when they join. */
+  certificateMs = 24 * 3600_000;
+  renewed = 0;
+  private readonly tokens: JoinTokens;
   readonly sessions: Session[] = [];
   readonly heard: { readonly hostId: string; readonly message: AgentMessage }[] = [];
   readonly consoles = new Map<string, OpenedConsole>();
   private readonly listeners = new Set<() => void>();
   private server!: WireServer;
 
-  static async start(tlsFolder: string, more: object = {}): Promise<TestController> {
-    const controller = new TestController();
-    await controller.serve(tlsFolder, '127.0.0.1:0', more);
+  private constructor(readonly authority: Authority) {
+    const records = new Map<string, { readonly id: string; readonly hash: string; readonly endsAtMs: number; readonly usedAtMs?: number }>();
+    this.tokens = new JoinTokens(
+      {
+        put: async (record) => void records.set(record.id, record),
+        get: async (id) => records.get(id),
+        use: async (id, usedAtMs) => {
+          const record = records.get(id)!;
+          records.set(id, { ...record, usedAtMs });
+          return record.usedAtMs === undefined;
+        },
+      },
+      authority.fingerprint,
+    );
+  }
+
+  /** @param folder of its certificate authority */
+  static async start(folder: string): Promise<TestController> {
+    const controller = new TestController(await Authority.open(folder));
+    await controller.serve('127.0.0.1:0');
     return controller;
   }
 
-  async serve(tlsFolder: string, address: string, more: object = {}): Promise<void> {
-    const refuse = async (): Promise<never> => {
-      throw new WireError('unsupported', 'not in this test');
-    };
-    const controller = this;
+  async serve(address: string): Promise<void> {
+    const certificates = new Certificates(await this.authority.certify({ kind: 'controller', controllerId: 'test' }));
     this.server = await serve({
       address,
-      security: serverTls(Certificates.fromFolder(tlsFolder), 'optional'),
+      security: serverTls(certificates, 'optional'),
       services: {
         Agents: {
-          join: refuse,
-          renew: refuse,
-          session: (requests, call) => controller.session(requests, 'hostId' in call.peer ? call.peer.hostId : '', call.signal),
-          console: (requests) => controller.console(requests),
-          ...more,
+          join: (request) => this.join(request),
+          renew: (request, call) => this.renew(request, call),
+          session: (requests, call) => this.session(requests, 'hostId' in call.peer ? call.peer.hostId : '', call.signal),
+          console: (requests) => this.console(requests),
         },
       },
     });
+  }
+
+  async token(): Promise<string> {
+    return (await this.tokens.create()).token;
+  }
+
+  private async join({ token, csrPem, hostId }: JoinRequest) {
+    await this.tokens.use(sealJoinToken(this.authority.fingerprint, token));
+    const certificatePem = await this.authority.issue(csrPem, { kind: 'host', hostId }, { validMs: this.certificateMs });
+    return { hostId, certificatePem, caPem: this.authority.caPem, controllers: [this.address] };
+  }
+
+  private async renew({ csrPem }: RenewRequest, { peer }: Call) {
+    if (peer.kind !== 'host') throw new Error('only a host renews');
+    this.renewed++;
+    return { certificatePem: await this.authority.issue(csrPem, peer), caPem: this.authority.caPem };
   }
 
   get address(): string {
@@ -145,10 +178,17 @@ export class TestController {
     this.session_.out.offer(message);
   }
 
+  /** The open session of that host. */
+  of(hostId: string): Session {
+    const found = this.sessions.findLast((one) => one.hostId === hostId);
+    if (!found) throw new Error(`host ${hostId} is not connected`);
+    return found;
+  }
+
   /** Gives an order and waits for its result. */
-  order(kind: string, body: Draft, { vmId = '', timeMs = 60_000, orderId = randomUUID(), term = this.term } = {}): Promise<OrderResult> {
+  order(kind: string, body: Draft, { vmId = '', timeMs = 120_000, orderId = randomUUID(), term = this.term, host = this.session_.hostId } = {}): Promise<OrderResult> {
     const result = this.result(orderId, timeMs + 30_000);
-    this.send({ order: { orderId, term, operationId: '', vmId, timeMs, [kind]: body } });
+    this.of(host).out.offer({ order: { orderId, term, operationId: '', vmId, timeMs, [kind]: body } });
     return result;
   }
 
@@ -166,5 +206,3 @@ export class TestController {
     return this.heard.map(({ message }) => message.vmm).filter((vmm) => vmm?.status?.vm?.vmId === vmId).at(-1);
   }
 }
-
-export type { ControllerMessage };

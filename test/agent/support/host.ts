@@ -1,7 +1,6 @@
-/** A host for tests: an agent process with its state folder, its certificate and its datastore. */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { randomUUID } from 'node:crypto';
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+/** A host for tests: an agent process with its state folder, and what it is configured with. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 
@@ -9,34 +8,7 @@ const MAIN = path.join(__dirname, 'agent-process.cjs');
 
 export const temporary = (): string => mkdtempSync(path.join(os.tmpdir(), 'gwa-'));
 
-/** A certificate authority by openssl, for hosts and one controller. */
-export class Pki {
-  constructor(readonly folder: string) {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-    this.openssl('req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2', '-subj', '/CN=test CA', '-keyout', this.at('ca.key'), '-out', this.at('ca.pem'));
-  }
-
-  /** Writes cert.pem, key.pem, ca.pem there. @param uri godwit://host/… */
-  issue(uri: string, folder: string): string {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-    const at = (name: string): string => path.join(folder, name);
-    writeFileSync(at('ext'), `subjectAltName=URI:${uri},IP:127.0.0.1\n`);
-    this.openssl('req', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-subj', '/CN=test', '-keyout', at('key.pem'), '-out', at('csr.pem'));
-    this.openssl('x509', '-req', '-in', at('csr.pem'), '-CA', this.at('ca.pem'), '-CAkey', this.at('ca.key'), '-CAcreateserial', '-days', '2', '-extfile', at('ext'), '-out', at('cert.pem'));
-    copyFileSync(this.at('ca.pem'), at('ca.pem'));
-    return folder;
-  }
-
-  private at(name: string): string {
-    return path.join(this.folder, name);
-  }
-  private openssl(...args: string[]): void {
-    execFileSync('openssl', args, { stdio: ['ignore', 'ignore', 'pipe'] });
-  }
-}
-
 export class Host {
-  readonly hostId = randomUUID();
   readonly stateDir: string;
   readonly log: string;
   child: ChildProcess | undefined;
@@ -44,18 +16,16 @@ export class Host {
   constructor(
     readonly folder: string,
     readonly name: string,
-    pki: Pki,
     private readonly config: Record<string, unknown>,
   ) {
     this.stateDir = path.join(folder, name);
     this.log = path.join(folder, `${name}.log`);
     mkdirSync(this.stateDir, { recursive: true, mode: 0o700 });
-    pki.issue(`godwit://host/${this.hostId}`, path.join(this.stateDir, 'tls'));
   }
 
   async start(limitMs = 60_000): Promise<void> {
     const file = path.join(this.folder, `${this.name}.json`);
-    writeFileSync(file, JSON.stringify({ schema: 1, stateDir: this.stateDir, name: this.name, hostId: this.hostId, log: { level: 'debug', file: this.log }, ...this.config }));
+    writeFileSync(file, JSON.stringify({ schema: 1, stateDir: this.stateDir, name: this.name, log: { level: 'debug', file: this.log }, ...this.config }));
     const child = spawn(process.execPath, [MAIN, file], { stdio: ['ignore', 'pipe', 'pipe'] });
     this.child = child;
     let stderr = '';
@@ -81,6 +51,10 @@ export class Host {
     const exited = new Promise((resolve) => child.once('exit', resolve));
     child.kill(signal);
     await exited;
+  }
+
+  get hostId(): string {
+    return (JSON.parse(readFileSync(path.join(this.stateDir, 'host.json'), 'utf8')) as { hostId: string }).hostId;
   }
 
   get logText(): string {

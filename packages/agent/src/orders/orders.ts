@@ -59,7 +59,10 @@ export class Orders {
       signal.throwIfAborted();
       const progress = (done: number): void => send({ orderId, state: 'ORDER_STATE_WORKING', code: '', line: '', progress: done }, order.vmId);
       const handler = this.parts.handlers[kind] as (order: Order, context: OrderContext) => Promise<OrderAnswer>;
-      result = { orderId, state: 'ORDER_STATE_DONE', code: '', line: '', progress: 1, ...(await handler(order, { signal, progress })) };
+      const answer = await handler(order, { signal, progress });
+      // OrderResult.answer is a oneof: a result that cannot be sent would be in the way of all others.
+      if (Object.keys(answer).length > 1) throw new Error(`order ${kind} has more than one answer`);
+      result = { orderId, state: 'ORDER_STATE_DONE', code: '', line: '', progress: 1, ...answer };
     } catch (error) {
       const { code, message, refused } = orderError(error);
       if (code === 'internal') log.error({ orderId, kind, vmId: order.vmId, error: (error as Error)?.stack ?? message }, 'an order failed by a defect');

@@ -1,7 +1,8 @@
 /** Orders about a VM's life on this host. */
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { OrderError, refusal } from '../errors';
-import { SUSPEND_MS, VMM_END_MS } from '../limits';
+import { RESUMED_LOOK_MS, SUSPEND_MS, VMM_END_MS } from '../limits';
 import type { OrderAnswer, VmmStatus, VmPlace, VmSpec } from '../messages';
 import { askOnce } from '../storage/storage-process';
 import type { Vmm } from '../vmms/vmm';
@@ -12,9 +13,11 @@ type VmHandlers = Pick<Handlers, 'start' | 'resumeSuspended' | 'stop' | 'reset' 
 
 export function vmOrders(world: World): VmHandlers {
   const { config } = world;
-  const tell = (method: string) => async ({ vmId }: { vmId: string }, { signal }: OrderContext): Promise<OrderAnswer> => {
+  const tell = (method: string, done: (vmm: Vmm) => boolean) => async ({ vmId }: { vmId: string }, { signal }: OrderContext): Promise<OrderAnswer> => {
     const vmm = runnerOf(world, vmId);
     vmm.hear(await vmm.call<VmmStatus>(method, {}, undefined, signal));
+    // The vCPU's thread does it a moment later.
+    await vmm.until(() => done(vmm), signal);
     return { vmm: vmm.report() };
   };
   return {
@@ -40,8 +43,8 @@ export function vmOrders(world: World): VmHandlers {
         await pullPlug(vmm);
         return { vmm: vmm.report() };
       }
-      await vmm.call('PowerButton', {}, undefined, signal);
       try {
+        await vmm.call('PowerButton', {}, undefined, signal);
         await vmm.until(() => false, signal);
       } catch (error) {
         if (error instanceof OrderError && error.code === 'time') throw new OrderError('time', `the guest of VM ${vmm.about.name} has not powered off in its time: it runs on ${config.name}`);
@@ -50,16 +53,16 @@ export function vmOrders(world: World): VmHandlers {
       return { vmm: vmm.report() };
     },
 
-    reset: tell('Reset'),
-    pause: tell('Pause'),
-    resume: tell('Resume'),
+    reset: tell('Reset', () => true),
+    pause: tell('Pause', ({ status }) => status.pauses.includes('operator')),
+    resume: tell('Resume', ({ status }) => !status.pauses.includes('operator')),
 
     suspend: async ({ vmId }, { signal }) => {
       const vmm = runnerOf(world, vmId);
       const saved = await vmm.call<{ stateBytes: number; pauseMs: number }>('Suspend', {}, SUSPEND_MS, signal);
       // The state is durable: the VM is suspended even if its process should linger.
       await vmm.until(() => false, AbortSignal.any([signal, AbortSignal.timeout(VMM_END_MS)])).catch(() => vmm.kill());
-      return { vmm: vmm.report(), saved };
+      return { saved };
     },
   };
 }
@@ -92,6 +95,9 @@ async function begin(world: World, { orderId, vmId, place, spec, mode, paused }:
   const vmm = await supervisor.start(about, planFor(world, place, mode, { features, startPaused: paused }));
   try {
     await vmm.until(() => vmm.hasVm, signal);
+    // The saved state is removed once it is loaded: before that the VM has not gone on.
+    while (mode === 'resume' && !vmm.over && (await world.datastores.look(place, signal)).suspended) await sleep(RESUMED_LOOK_MS, undefined, { signal });
+    await vmm.until(() => !vmm.status.pauses.includes('restore'), signal);
   } catch (error) {
     // One that has the lease may be running in a moment, or have used up its saved state: it is left to it.
     if (vmm.status.leaseEpoch > 0) throw new OrderError('time', `VM ${spec.name} is still being started on ${config.name}`);

@@ -7,15 +7,15 @@
  */
 import { checkName, codeOf, type Datastore, LeaseHolder, type LeasePlace, LeaseRefused, VmDirectory } from '@godwit/storage';
 import { openImage } from '@godwit/disk';
-import { SUSPENDED_STATE } from '@godwit/vmm';
 import { OrderError, refusal } from '../errors';
 import type { VmFolder } from '../messages';
 import { copyBootFile, emptyFolders, makeFolders, pathIn, removeFolders, unless } from './folder-files';
 import { LeaseWatch, lookAtVm, withStore } from './looking';
 import { makeDisk, withOriginFile } from './origins';
 import type { Holder, Requests } from './protocol';
-import { configOf, formatOf } from './vm-file';
+import { configOf, formatOf, SUSPENDED_STATE } from './vm-file';
 
+/** Throws once the order has been called off. */
 export type Progress = (done: number) => void;
 
 export function create({ store: ref, folder, owner, spec, stores, images }: Requests['create'], progress: Progress): Promise<VmFolder> {
@@ -43,6 +43,7 @@ export function create({ store: ref, folder, owner, spec, stores, images }: Requ
           sizes[disk.file] = await makeDisk(store, to, disk, sources, (done) => progress((index + done) / spec.disks.length));
         }
         for (const name of ['disks', 'boot']) await store.files.syncFolder(pathIn(folder, name));
+        progress(1);
         if (!holder.mayWrite()) throw new OrderError('storage', `VM ${folder} was not made: its lease ran out while ${store.where} did not answer`);
         await VmDirectory.create(store, configOf(spec, sizes));
       } catch (error) {

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { DatastoreReport, VmFolder, VmPlace } from '../messages';
 import { lineOf, refusal } from '../errors';
-import { LIST_TIMEOUT_MS, PROBE_INTERVAL_MS, PROBE_TIMEOUT_MS, PROBER_RESTART_MS, VMS_A_REPORT } from '../limits';
+import { LIST_TIMEOUT_MS, PROBE_INTERVAL_MS, PROBE_TIMEOUT_MS, PROBER_RESTART_MS, STORAGE_UP_MS, VMS_A_REPORT } from '../limits';
 import type { Probe, StoreRef } from './protocol';
 import { StorageProcess } from './storage-process';
 
@@ -106,6 +106,7 @@ export class Datastores extends EventEmitter {
     while (!signal.aborted) {
       const process = new StorageProcess();
       one.process = process;
+      await Promise.race([process.up, this.pause(process, STORAGE_UP_MS)]);
       while (process.alive && !signal.aborted) {
         const began = Date.now();
         try {

@@ -1,11 +1,10 @@
 /** What a storage process tells of a datastore without changing it. */
 import { clockMs, codeOf, Datastore, lookAtLease, type VmConfig } from '@godwit/storage';
-import { SUSPENDED_STATE } from '@godwit/vmm';
 import type { LeaseView, VmFolder } from '../messages';
 import { FOLDERS_AT_ONCE } from '../limits';
 import { lineOf, refusal } from '../errors';
 import type { Probe, StoreRef } from './protocol';
-import { specOf } from './vm-file';
+import { SUSPENDED_STATE, specOf } from './vm-file';
 
 /** @throws StorageError, or OrderError when another datastore stands there */
 export async function openStore({ where, id }: StoreRef): Promise<Datastore> {

@@ -23,11 +23,17 @@ const doing: { readonly [K in RequestKind]: (request: Requests[K], progress: Pro
 };
 
 process.on('disconnect', () => process.exit(0));
-process.on('message', (message: RequestMessage) => void answer(message));
+let calledOff = false;
+process.on('message', (message: RequestMessage | { readonly callOff: true }) => {
+  if ('callOff' in message) calledOff = true;
+  else void answer(message);
+});
+process.send?.({ id: 0, progress: 0 } satisfies AnswerMessage);
 
 async function answer({ id, do: kind, request }: RequestMessage): Promise<void> {
   let toldAt = 0;
   const progress = (done: number): void => {
+    if (calledOff) throw new OrderError('cancelled', 'it was called off');
     if (Date.now() - toldAt < PROGRESS_MS) return;
     toldAt = Date.now();
     send({ id, progress: done });

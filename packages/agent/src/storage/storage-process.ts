@@ -2,6 +2,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import path from 'node:path';
 import { OrderError } from '../errors';
+import { CALL_OFF_MS } from '../limits';
 import { cleanEnvironment } from '../vmms/launch';
 import type { AnswerMessage, Answers, RequestKind, Requests } from './protocol';
 
@@ -25,9 +26,15 @@ export class StorageProcess {
   private serial = 0;
   /** The process is gone for good; a thread of it that hangs in the kernel keeps it for as long as it hangs. */
   readonly ended: Promise<void>;
+  /** It has loaded its program, or ended. */
+  readonly up: Promise<void>;
   private over = false;
+  private isUp: () => void = () => undefined;
 
   constructor() {
+    this.up = new Promise((resolve) => {
+      this.isUp = resolve;
+    });
     this.child = fork(MAIN, [], { env: cleanEnvironment(process.env), execArgv: [], stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
     this.ended = new Promise((resolve) => {
       const end = (line: string): void => {
@@ -35,6 +42,7 @@ export class StorageProcess {
         this.over = true;
         for (const { reject } of this.waiting.values()) reject(new OrderError('storage', line));
         this.waiting.clear();
+        this.isUp();
         resolve();
       };
       this.child.on('exit', (code, signal) => end(`the process that looks after the storage ended (${signal ?? `exit code ${code}`})`));
@@ -86,6 +94,11 @@ export class StorageProcess {
     });
   }
 
+  /** What it is at is to end soon, with nothing left of it. */
+  callOff(): void {
+    if (!this.over) this.child.send({ callOff: true }, () => undefined);
+  }
+
   kill(): void {
     this.child.kill('SIGKILL');
     // Even if it cannot die yet, it no longer holds the agent.
@@ -94,6 +107,7 @@ export class StorageProcess {
   }
 
   private hear(message: AnswerMessage): void {
+    this.isUp();
     const one = this.waiting.get(message.id);
     if (!one) return;
     if ('progress' in message) one.onProgress?.(message.progress);
@@ -102,12 +116,25 @@ export class StorageProcess {
   }
 }
 
-/** One request by a process of its own, which ends with it: an order that changes a datastore. */
-export async function askOnce<K extends RequestKind>(kind: K, request: Requests[K], options: AskOptions): Promise<Answers[K]> {
+/**
+ * One request by a process of its own, which ends with it: an order that changes a datastore. When it is called off the
+ * process is told, so that it can clean up after itself; one that cannot is ended.
+ */
+export async function askOnce<K extends RequestKind>(kind: K, request: Requests[K], { signal, ...options }: AskOptions): Promise<Answers[K]> {
   const process = new StorageProcess();
+  const over = new AbortController();
+  const callOff = (): void => {
+    process.callOff();
+    setTimeout(() => over.abort(signal!.reason), CALL_OFF_MS).unref();
+  };
+  signal?.addEventListener('abort', callOff, { once: true });
   try {
-    return await process.ask(kind, request, options);
+    if (signal?.aborted) throw signal.reason;
+    return await process.ask(kind, request, { ...options, signal: over.signal });
+  } catch (error) {
+    throw signal?.aborted ? signal.reason : error;
   } finally {
+    signal?.removeEventListener('abort', callOff);
     process.kill();
   }
 }

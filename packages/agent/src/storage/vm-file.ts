@@ -10,6 +10,9 @@ import type { VmBoot, VmDiskSpec, VmSpec } from '../messages';
 /** As VMMs know a disk's format: by its name, never by its content. */
 export const formatOf = (file: string): 'raw' | 'qcow2' => (path.extname(file) === '.qcow2' ? 'qcow2' : 'raw');
 
+/** The VM is suspended if its `state` folder has this file. As packages/vmm has it, whose engine no storage process is to load. */
+export const SUSPENDED_STATE = 'suspended.godwit';
+
 interface Kept {
   readonly vcpus?: number;
   readonly sizes?: Readonly<Record<string, number>>;

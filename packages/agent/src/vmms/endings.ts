@@ -29,9 +29,18 @@ function causeOf({ exit, words }: Death): string {
   return 'its process died while the agent was away, and said nothing: it was killed, or the host ran out of memory';
 }
 
+/** Of MigrationRecord: another version may keep more. */
+const FIELDS: ReadonlySet<string> = new Set(
+  (
+    'migrationId vmId phase vmIs outcome line totalMs setupMs precopyMs memoryBytes rounds roundCount counts remainingPages dirtyBytesPerSecond ' +
+    'transferBytesPerSecond throttlePercent stalls retreats expectedPauseMs expectedRemainingMs settings pause pauseMs predictedPauseMs startedAtMs ' +
+    'sourceHost targetHost'
+  ).split(' '),
+);
+
 /** A record as a VMM keeps it in ended.json, in the form of types.proto: null there is "not set" here. */
 export function keptRecord(kept: Record<string, unknown>): MigrationRecord | undefined {
   if (typeof kept.migrationId !== 'string' || typeof kept.vmId !== 'string') return undefined;
-  const set = Object.fromEntries(Object.entries(kept).filter(([, value]) => value !== null && value !== undefined));
+  const set = Object.fromEntries(Object.entries(kept).filter(([name, value]) => FIELDS.has(name) && value !== null && value !== undefined));
   return { phase: '', vmIs: '', line: '', ...set, outcome: typeof kept.outcome === 'string' ? kept.outcome : '' } as unknown as MigrationRecord;
 }

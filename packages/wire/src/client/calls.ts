@@ -17,11 +17,15 @@ export interface CallOptions {
 
 /** Throw WireError, or the reason of an aborted signal. Leaving a stream's loop cancels its call. */
 export type Caller<M> =
-  M extends Unary<infer I, infer O> ? (request: Input<I>, options?: CallOptions) => Promise<O>
-  : M extends ServerStream<infer I, infer O> ? (request: Input<I>, options?: CallOptions) => AsyncGenerator<O, void, void>
-  : M extends ClientStream<infer I, infer O> ? (requests: AsyncIterable<Input<I>>, options?: CallOptions) => Promise<O>
-  : M extends Bidi<infer I, infer O> ? (requests: AsyncIterable<Input<I>>, options?: CallOptions) => AsyncGenerator<O, void, void>
-  : never;
+  M extends Unary<infer I, infer O>
+    ? (request: Input<I>, options?: CallOptions) => Promise<O>
+    : M extends ServerStream<infer I, infer O>
+      ? (request: Input<I>, options?: CallOptions) => AsyncGenerator<O, void, void>
+      : M extends ClientStream<infer I, infer O>
+        ? (requests: AsyncIterable<Input<I>>, options?: CallOptions) => Promise<O>
+        : M extends Bidi<infer I, infer O>
+          ? (requests: AsyncIterable<Input<I>>, options?: CallOptions) => AsyncGenerator<O, void, void>
+          : never;
 
 export type ServiceClient<S extends keyof Services> = { readonly [M in keyof Services[S]]: Caller<Services[S][M]> };
 
@@ -54,7 +58,8 @@ export function caller(method: MethodInfo, ports: CallPorts): (input: never, opt
       let broken: { error: unknown } | undefined;
       const answer = new Promise<Buffer>((resolve, reject) => {
         const settle = (error: grpc.ServiceError | null, bytes?: Buffer): void => (error ? reject(error) : resolve(bytes!));
-        if (!method.requestStream) call = client.makeUnaryRequest(path, identity, identity, request.encode(input), metadata, settings, settle);
+        if (!method.requestStream)
+          call = client.makeUnaryRequest(path, identity, identity, request.encode(input), metadata, settings, settle);
         else {
           const stream = client.makeClientStreamRequest(path, identity, identity, metadata, settings, settle);
           call = stream;
@@ -71,7 +76,8 @@ export function caller(method: MethodInfo, ports: CallPorts): (input: never, opt
     if (method.requestStream) {
       call = client.makeBidiStreamRequest(path, identity, identity, metadata, settings);
       feed(call, input as AsyncIterable<object>, request, (error) => (broken = { error }));
-    } else call = client.makeServerStreamRequest(path, identity, identity, request.encode(input), metadata, settings) as unknown as ReadCall;
+    } else
+      call = client.makeServerStreamRequest(path, identity, identity, request.encode(input), metadata, settings) as unknown as ReadCall;
     // The iteration tells; what comes after it goes nowhere.
     call.on('error', () => {});
     const cancel = (): void => call.cancel();
@@ -87,7 +93,13 @@ export function caller(method: MethodInfo, ports: CallPorts): (input: never, opt
   };
 }
 
-async function ended(call: AnyCall, signal: AbortSignal | undefined, answer: Promise<Buffer>, ports: CallPorts, broken: () => { error: unknown } | undefined): Promise<Buffer> {
+async function ended(
+  call: AnyCall,
+  signal: AbortSignal | undefined,
+  answer: Promise<Buffer>,
+  ports: CallPorts,
+  broken: () => { error: unknown } | undefined,
+): Promise<Buffer> {
   const cancel = (): void => call.cancel();
   signal?.addEventListener('abort', cancel, { once: true });
   try {
@@ -100,14 +112,24 @@ async function ended(call: AnyCall, signal: AbortSignal | undefined, answer: Pro
 }
 
 /** The caller's own reasons come first: its signal, then what its requests threw. */
-async function reasonOf(error: unknown, signal: AbortSignal | undefined, ports: CallPorts, broken: { error: unknown } | undefined): Promise<unknown> {
+async function reasonOf(
+  error: unknown,
+  signal: AbortSignal | undefined,
+  ports: CallPorts,
+  broken: { error: unknown } | undefined,
+): Promise<unknown> {
   if (signal?.aborted) return signal.reason;
   if (broken) return broken.error;
   return error instanceof Error && 'details' in error ? ports.explain(error as grpc.ServiceError) : error;
 }
 
 /** Sends the requests, as fast as they are taken; what they throw ends the call. */
-function feed(call: ReadCall, requests: AsyncIterable<object>, codec: { encode(plain: object): Buffer }, onBroken: (error: unknown) => void): void {
+function feed(
+  call: ReadCall,
+  requests: AsyncIterable<object>,
+  codec: { encode(plain: object): Buffer },
+  onBroken: (error: unknown) => void,
+): void {
   const over = new AbortController();
   for (const event of ['status', 'error', 'close']) call.on(event, () => over.abort());
   const iterator = requests[Symbol.asyncIterator]();
@@ -116,7 +138,8 @@ function feed(call: ReadCall, requests: AsyncIterable<object>, codec: { encode(p
       const next = await untilAborted(iterator.next(), over.signal);
       if (next === undefined) return void Promise.resolve(iterator.return?.()).catch(() => {});
       if (next.done) return void call.end();
-      if (!call.write(codec.encode(next.value))) await untilAborted(new Promise<void>((resolve) => call.once('drain', resolve)), over.signal);
+      if (!call.write(codec.encode(next.value)))
+        await untilAborted(new Promise<void>((resolve) => call.once('drain', resolve)), over.signal);
     }
   };
   run().catch((error) => {

@@ -3,7 +3,14 @@ import * as grpc from '@grpc/grpc-js';
 import { type Address, formatAddress, isLoopback, parseAddress, targetOf } from '../address';
 import { codeOfStatus, oneLine, thrownBy, WireError } from '../errors';
 import type { Services } from '../generated/services';
-import { FLOW_CONTROL_WINDOW, KEEPALIVE_MS, KEEPALIVE_TIMEOUT_MS, MAX_MESSAGE_BYTES, RECONNECT_FIRST_MS, RECONNECT_LAST_MS } from '../limits';
+import {
+  FLOW_CONTROL_WINDOW,
+  KEEPALIVE_MS,
+  KEEPALIVE_TIMEOUT_MS,
+  MAX_MESSAGE_BYTES,
+  RECONNECT_FIRST_MS,
+  RECONNECT_LAST_MS,
+} from '../limits';
 import { serviceInfo } from '../schema/methods';
 import type { ClientSecurity } from '../security';
 import { caller, type CallPorts, type ServiceClient } from './calls';
@@ -35,7 +42,9 @@ const READY_MS = 10_000;
 /** @throws WireError 'invalid' (the address), 'precondition' (plain to another host) */
 export function connect(options: ConnectOptions): Wire {
   const address = parseAddress(options.address);
-  const client = openChannel(address, options.security, { 'grpc.max_receive_message_length': options.maxMessageBytes ?? MAX_MESSAGE_BYTES });
+  const client = openChannel(address, options.security, {
+    'grpc.max_receive_message_length': options.maxMessageBytes ?? MAX_MESSAGE_BYTES,
+  });
   const { bearer } = options;
   const ports: CallPorts = {
     client,
@@ -50,7 +59,8 @@ export function connect(options: ConnectOptions): Wire {
     address: formatAddress(address),
     client: <S extends keyof Services>(service: S): ServiceClient<S> => {
       let made = clients.get(service);
-      if (!made) clients.set(service, (made = Object.fromEntries([...serviceInfo(service)].map(([name, info]) => [name, caller(info, ports)]))));
+      if (!made)
+        clients.set(service, (made = Object.fromEntries([...serviceInfo(service)].map(([name, info]) => [name, caller(info, ports)]))));
       return made as ServiceClient<S>;
     },
     ready: ({ timeoutMs = READY_MS, signal } = {}) => ready(client, address, options.security, timeoutMs, signal),
@@ -81,26 +91,42 @@ export function openChannel(address: Address, security: ClientSecurity, more: gr
   });
 }
 
-export async function ready(client: grpc.Client, address: Address, security: ClientSecurity, timeoutMs: number, signal?: AbortSignal): Promise<void> {
+export async function ready(
+  client: grpc.Client,
+  address: Address,
+  security: ClientSecurity,
+  timeoutMs: number,
+  signal?: AbortSignal,
+): Promise<void> {
   signal?.throwIfAborted();
   const until = Date.now() + timeoutMs;
   const channel = client.getChannel();
   for (;;) {
     const state = channel.getConnectivityState(true);
     if (state === grpc.connectivityState.READY) return;
-    if (state === grpc.connectivityState.SHUTDOWN) throw new WireError('cancelled', `the connection to ${formatAddress(address)} was closed`);
+    if (state === grpc.connectivityState.SHUTDOWN)
+      throw new WireError('cancelled', `the connection to ${formatAddress(address)} was closed`);
     // Known to have failed: it is told at once, not after the whole time.
     if (state === grpc.connectivityState.TRANSIENT_FAILURE) {
       const why = await diagnose(address, security);
       if (why !== undefined) throw new WireError('unavailable', why);
     }
-    if (Date.now() >= until) throw new WireError('unavailable', (await diagnose(address, security)) ?? `${formatAddress(address)} took longer than ${timeoutMs / 1000} s to connect: try again`);
+    if (Date.now() >= until)
+      throw new WireError(
+        'unavailable',
+        (await diagnose(address, security)) ?? `${formatAddress(address)} took longer than ${timeoutMs / 1000} s to connect: try again`,
+      );
     await change(channel, state, until, signal);
     signal?.throwIfAborted();
   }
 }
 
-const change = (channel: ReturnType<grpc.Client['getChannel']>, state: grpc.connectivityState, until: number, signal: AbortSignal | undefined): Promise<void> =>
+const change = (
+  channel: ReturnType<grpc.Client['getChannel']>,
+  state: grpc.connectivityState,
+  until: number,
+  signal: AbortSignal | undefined,
+): Promise<void> =>
   new Promise((resolve) => {
     const done = (): void => {
       signal?.removeEventListener('abort', done);
@@ -111,7 +137,12 @@ const change = (channel: ReturnType<grpc.Client['getChannel']>, state: grpc.conn
   });
 
 /** What gRPC reports, as one of our errors. */
-export async function explain(error: grpc.ServiceError, client: grpc.Client, address: Address, security: ClientSecurity): Promise<WireError> {
+export async function explain(
+  error: grpc.ServiceError,
+  client: grpc.Client,
+  address: Address,
+  security: ClientSecurity,
+): Promise<WireError> {
   const thrown = thrownBy(error);
   if (thrown) return thrown;
   const where = formatAddress(address);
@@ -120,13 +151,18 @@ export async function explain(error: grpc.ServiceError, client: grpc.Client, add
   if (code === 'unavailable' || code === 'deadline') {
     const state = client.getChannel().getConnectivityState(false);
     const connected = state === grpc.connectivityState.READY;
-    if (code === 'deadline' && connected) return new WireError('deadline', `${where} did not answer in time: whether it did what was asked is not known`);
-    if (/^(Connection dropped|read ECONNRESET)/.test(details)) return new WireError('unavailable', `the connection to ${where} was lost: whether it did what was asked is not known`);
+    if (code === 'deadline' && connected)
+      return new WireError('deadline', `${where} did not answer in time: whether it did what was asked is not known`);
+    if (/^(Connection dropped|read ECONNRESET)/.test(details))
+      return new WireError('unavailable', `the connection to ${where} was lost: whether it did what was asked is not known`);
     const why = await diagnose(address, security);
     if (why !== undefined) return new WireError('unavailable', why);
-    return code === 'deadline' ? new WireError('deadline', `${where} did not answer in time`) : new WireError('unavailable', `${where} could not be reached but answers now: try again`);
+    return code === 'deadline'
+      ? new WireError('deadline', `${where} did not answer in time`)
+      : new WireError('unavailable', `${where} could not be reached but answers now: try again`);
   }
-  if (code === 'unsupported') return new WireError(code, `${where} does not know this method: is it an older version, or another program? (${details})`);
+  if (code === 'unsupported')
+    return new WireError(code, `${where} does not know this method: is it an older version, or another program? (${details})`);
   if (code === 'exhausted') return new WireError(code, `a message to or from ${where} is too long: ${details}`);
   if (code === 'cancelled') return new WireError(code, `the call to ${where} was cancelled`);
   return new WireError(code, `the call to ${where} failed: ${details}`);

@@ -47,7 +47,9 @@ class LiveCredentials extends grpc.ChannelCredentials {
     return this === other;
   }
 
-  override _createSecureConnector(...args: Parameters<grpc.ChannelCredentials['_createSecureConnector']>): ReturnType<grpc.ChannelCredentials['_createSecureConnector']> {
+  override _createSecureConnector(
+    ...args: Parameters<grpc.ChannelCredentials['_createSecureConnector']>
+  ): ReturnType<grpc.ChannelCredentials['_createSecureConnector']> {
     const connector = (): ReturnType<grpc.ChannelCredentials['_createSecureConnector']> =>
       grpc.ChannelCredentials.createFromSecureContext(this.context(), { checkServerIdentity: this.check })._createSecureConnector(...args);
     const first = connector();

@@ -28,7 +28,12 @@ export async function diagnose(address: Address, security: ClientSecurity): Prom
       resolve(line);
     };
     const timer = setTimeout(
-      () => tell(connected ? `${where} takes connections but does not answer: is the process there stopped, or another one than expected?` : `${where} does not answer: is the host up, and the way to it open?`),
+      () =>
+        tell(
+          connected
+            ? `${where} takes connections but does not answer: is the process there stopped, or another one than expected?`
+            : `${where} does not answer: is the host up, and the way to it open?`,
+        ),
       DIAGNOSE_TIMEOUT_MS,
     );
     socket.once('error', (error) => tell(connected ? `${where} ended the connection: ${error.message}` : connectFault(where, error)));
@@ -50,7 +55,8 @@ const CONNECT_FAULTS: Readonly<Record<string, (where: string) => string>> = {
   ENETUNREACH: (where) => `there is no way to ${where}: is the network in order?`,
 };
 
-const connectFault = (where: string, error: NodeJS.ErrnoException): string => CONNECT_FAULTS[error.code ?? '']?.(where) ?? `${where} cannot be reached: ${error.message}`;
+const connectFault = (where: string, error: NodeJS.ErrnoException): string =>
+  CONNECT_FAULTS[error.code ?? '']?.(where) ?? `${where} cannot be reached: ${error.message}`;
 
 function plain(socket: net.Socket, where: string, tell: (line: string | undefined) => void): void {
   const heard: Buffer[] = [];
@@ -59,13 +65,28 @@ function plain(socket: net.Socket, where: string, tell: (line: string | undefine
     heard.push(data);
     const bytes = Buffer.concat(heard);
     if (bytes[0] === TLS_ALERT || bytes[0] === TLS_HANDSHAKE) tell(`${where} speaks TLS, and this call came without: give certificates`);
-    else if (bytes.length >= 9) tell(bytes[3] === HTTP2_SETTINGS ? undefined : `${where} does not speak gRPC: is it the port of another program?`);
+    else if (bytes.length >= 9)
+      tell(bytes[3] === HTTP2_SETTINGS ? undefined : `${where} does not speak gRPC: is it the port of another program?`);
   });
-  socket.once('end', () => tell(heard.length > 0 ? `${where} does not speak gRPC: is it the port of another program?` : `${where} closed the connection without a word: it may want TLS, or be another program`));
+  socket.once('end', () =>
+    tell(
+      heard.length > 0
+        ? `${where} does not speak gRPC: is it the port of another program?`
+        : `${where} closed the connection without a word: it may want TLS, or be another program`,
+    ),
+  );
 }
 
-function secure(raw: net.Socket, where: string, security: Exclude<ClientSecurity, { kind: 'plain' }>, tell: (line: string | undefined) => void): void {
-  const socket = tls.connect({ socket: raw, secureContext: contextOf(security)(), checkServerIdentity: checkOf(security), ALPNProtocols: ['h2'], ...TLS_OPTIONS }, () => tell(undefined));
+function secure(
+  raw: net.Socket,
+  where: string,
+  security: Exclude<ClientSecurity, { kind: 'plain' }>,
+  tell: (line: string | undefined) => void,
+): void {
+  const socket = tls.connect(
+    { socket: raw, secureContext: contextOf(security)(), checkServerIdentity: checkOf(security), ALPNProtocols: ['h2'], ...TLS_OPTIONS },
+    () => tell(undefined),
+  );
   socket.once('error', (error: NodeJS.ErrnoException) => tell(tlsFault(where, error)));
   socket.once('close', () => tell(`${where} ended the TLS handshake: it may not speak TLS at all, or be another program`));
 }
@@ -77,14 +98,31 @@ const TLS_FAULTS: Readonly<Record<string, (where: string) => string>> = {
   ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: (where) => `${where} wants a certificate, and this call came without: give certificates`,
 };
 
-const FOREIGN = new Set(['SELF_SIGNED_CERT_IN_CHAIN', 'DEPTH_ZERO_SELF_SIGNED_CERT', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'UNABLE_TO_GET_ISSUER_CERT', 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY', 'CERT_SIGNATURE_FAILURE']);
-const NO_TLS = new Set(['ERR_SSL_WRONG_VERSION_NUMBER', 'ERR_SSL_PACKET_LENGTH_TOO_LONG', 'ERR_SSL_UNEXPECTED_MESSAGE', 'EPROTO', 'ECONNRESET']);
+const FOREIGN = new Set([
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'CERT_SIGNATURE_FAILURE',
+]);
+const NO_TLS = new Set([
+  'ERR_SSL_WRONG_VERSION_NUMBER',
+  'ERR_SSL_PACKET_LENGTH_TOO_LONG',
+  'ERR_SSL_UNEXPECTED_MESSAGE',
+  'EPROTO',
+  'ECONNRESET',
+]);
 
 function tlsFault(where: string, error: NodeJS.ErrnoException): string {
   const { code = '', message } = error;
   if (TLS_FAULTS[code]) return TLS_FAULTS[code](where);
-  if (FOREIGN.has(code)) return `the certificate of ${where} is not of this cluster (${code}): is the address right, and the CA that of this cluster?`;
-  if (NO_TLS.has(code)) return `${where} does not speak TLS, and this call came with it: is it the port of another program, or served without certificates?`;
+  if (FOREIGN.has(code))
+    return `the certificate of ${where} is not of this cluster (${code}): is the address right, and the CA that of this cluster?`;
+  if (NO_TLS.has(code))
+    return `${where} does not speak TLS, and this call came with it: is it the port of another program, or served without certificates?`;
   // What checkServerIdentity said.
-  return code === '' || code === 'ERR_TLS_CERT_ALTNAME_INVALID' ? `${where} is not who it should be: ${message}` : `the TLS handshake with ${where} failed: ${message} (${code})`;
+  return code === '' || code === 'ERR_TLS_CERT_ALTNAME_INVALID'
+    ? `${where} is not who it should be: ${message}`
+    : `the TLS handshake with ${where} failed: ${message} (${code})`;
 }

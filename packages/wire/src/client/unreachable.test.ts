@@ -38,10 +38,13 @@ async function program(onConnection: (socket: net.Socket) => void): Promise<stri
 async function failure(address: string, security: ClientSecurity): Promise<{ code: string; line: string }> {
   const wire = connect({ address, security });
   try {
-    const error = await wire.client('Vmm').getStatus({}, { deadlineMs: 1_500 }).then(
-      () => undefined,
-      (error) => error,
-    );
+    const error = await wire
+      .client('Vmm')
+      .getStatus({}, { deadlineMs: 1_500 })
+      .then(
+        () => undefined,
+        (error) => error,
+      );
     expect(error).toBeInstanceOf(WireError);
     expect(error.message).not.toMatch(/\n|undefined|\[object/);
     return { code: error.code, line: error.message.replaceAll(address, 'ADDRESS') };
@@ -54,7 +57,10 @@ test('nobody listens', async () => {
   const line = 'nobody listens at ADDRESS: is the process running, and the address right?';
   expect(await failure('127.0.0.1:1', PLAIN)).toEqual({ code: 'unavailable', line });
   expect(await failure('127.0.0.1:1', tls)).toEqual({ code: 'unavailable', line });
-  expect(await failure(`unix:${scratch.path('none')}`, PLAIN)).toEqual({ code: 'unavailable', line: 'there is no socket ADDRESS: is the process running, and the path right?' });
+  expect(await failure(`unix:${scratch.path('none')}`, PLAIN)).toEqual({
+    code: 'unavailable',
+    line: 'there is no socket ADDRESS: is the process running, and the path right?',
+  });
 });
 
 test('a process that takes connections and says nothing', async () => {
@@ -66,9 +72,14 @@ test('a process that takes connections and says nothing', async () => {
 
 test('a port of another program', async () => {
   const ssh = await program((socket) => socket.end('SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3\r\n'));
-  expect(await failure(ssh, PLAIN)).toEqual({ code: 'unavailable', line: 'ADDRESS does not speak gRPC: is it the port of another program?' });
+  expect(await failure(ssh, PLAIN)).toEqual({
+    code: 'unavailable',
+    line: 'ADDRESS does not speak gRPC: is it the port of another program?',
+  });
   expect((await failure(ssh, tls)).line).toMatch(/^ADDRESS (does not speak TLS|ended the TLS handshake)/);
-  const web = await program((socket) => void socket.once('data', () => socket.end('HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n')));
+  const web = await program(
+    (socket) => void socket.once('data', () => socket.end('HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n')),
+  );
   expect((await failure(web, PLAIN)).line).toBe('ADDRESS does not speak gRPC: is it the port of another program?');
   expect((await failure(web, tls)).line).toMatch(/^ADDRESS (does not speak TLS|ended the TLS handshake)/);
   const curt = await program((socket) => socket.destroy());
@@ -79,21 +90,33 @@ test('TLS against plain, and plain against TLS', async () => {
   const services = { Vmm: vmmWith({}) };
   const plain = await serve({ address: '127.0.0.1:0', security: PLAIN, services });
   scratch.defer(() => plain.close(50));
-  expect(await failure(plain.address, tls)).toEqual({ code: 'unavailable', line: expect.stringMatching(/^ADDRESS (does not speak TLS, and this call came with it|ended the TLS handshake)/) });
+  expect(await failure(plain.address, tls)).toEqual({
+    code: 'unavailable',
+    line: expect.stringMatching(/^ADDRESS (does not speak TLS, and this call came with it|ended the TLS handshake)/),
+  });
   const secure = await serve({ address: '127.0.0.1:0', security: serverTls(certificates), services });
   scratch.defer(() => secure.close(50));
-  expect(await failure(secure.address, PLAIN)).toEqual({ code: 'unavailable', line: expect.stringMatching(/^ADDRESS (speaks TLS, and this call came without|closed the connection without a word: it may want TLS)/) });
+  expect(await failure(secure.address, PLAIN)).toEqual({
+    code: 'unavailable',
+    line: expect.stringMatching(/^ADDRESS (speaks TLS, and this call came without|closed the connection without a word: it may want TLS)/),
+  });
 });
 
 test('a service that is not served there', async () => {
   const server = await serve({ address: '127.0.0.1:0', security: PLAIN, services: {} });
   scratch.defer(() => server.close(50));
-  expect(await failure(server.address, PLAIN)).toEqual({ code: 'unsupported', line: expect.stringMatching(/^ADDRESS does not know this method: is it an older version, or another program\?/) });
+  expect(await failure(server.address, PLAIN)).toEqual({
+    code: 'unsupported',
+    line: expect.stringMatching(/^ADDRESS does not know this method: is it an older version, or another program\?/),
+  });
 });
 
 test('ready says the same, at once when it is known, and waits for a server that comes', async () => {
   const began = connect({ address: '127.0.0.1:1', security: PLAIN });
-  await expect(began.ready({ timeoutMs: 60_000 })).rejects.toMatchObject({ code: 'unavailable', message: expect.stringMatching(/^nobody listens/) });
+  await expect(began.ready({ timeoutMs: 60_000 })).rejects.toMatchObject({
+    code: 'unavailable',
+    message: expect.stringMatching(/^nobody listens/),
+  });
   await expect(began.ready({ signal: AbortSignal.abort(new Error('stop')) })).rejects.toThrow('stop');
   began.close();
   const address = `unix:${scratch.path('later')}`;
@@ -109,11 +132,22 @@ test('ready says the same, at once when it is known, and waits for a server that
 test('a connection that is lost during a call leaves the outcome open, and says so', async () => {
   let begun!: () => void;
   const isBegun = new Promise<void>((resolve) => (begun = resolve));
-  const server = await serve({ address: '127.0.0.1:0', security: PLAIN, services: { Vmm: vmmWith({ pause: () => (begun(), new Promise(() => {})) }) } });
+  const server = await serve({
+    address: '127.0.0.1:0',
+    security: PLAIN,
+    services: { Vmm: vmmWith({ pause: () => (begun(), new Promise(() => {})) }) },
+  });
   const wire = connect({ address: server.address, security: PLAIN });
-  const paused = wire.client('Vmm').pause({}).catch((error) => error);
+  const paused = wire
+    .client('Vmm')
+    .pause({})
+    .catch((error) => error);
   await isBegun;
   await server.close(0);
-  expect(await paused).toMatchObject({ code: 'unavailable', message: expect.stringMatching(/was lost: whether it did what was asked is not known$/), remote: false });
+  expect(await paused).toMatchObject({
+    code: 'unavailable',
+    message: expect.stringMatching(/was lost: whether it did what was asked is not known$/),
+    remote: false,
+  });
   wire.close();
 });

@@ -96,4 +96,5 @@ export class FrameAssembler {
   }
 }
 
-const tooLong = (bytes: number): WireError => new WireError('exhausted', `a message of ${bytes} bytes came; ${MAX_MIGRATION_MESSAGE_BYTES} are allowed`);
+const tooLong = (bytes: number): WireError =>
+  new WireError('exhausted', `a message of ${bytes} bytes came; ${MAX_MIGRATION_MESSAGE_BYTES} are allowed`);

@@ -49,7 +49,8 @@ export class MigrationListener implements RawService {
    */
   expect({ migrationId, token, hostId, timeoutMs = CALL_TIMEOUT_MS, signal }: ExpectedCall): Promise<MigrationTransport> {
     if (token.length < 16) throw new RangeError('a migration needs a token of at least 16 characters');
-    if (this.waiting.has(migrationId)) return Promise.reject(new WireError('exists', `the call of migration ${migrationId} is waited for already`));
+    if (this.waiting.has(migrationId))
+      return Promise.reject(new WireError('exists', `the call of migration ${migrationId} is waited for already`));
     return new Promise((resolve, reject) => {
       const done = (settle: () => void): void => {
         clearTimeout(timer);
@@ -58,7 +59,13 @@ export class MigrationListener implements RawService {
         settle();
       };
       const give = (): void => done(() => reject(signal!.reason));
-      const timer = setTimeout(() => done(() => reject(new WireError('unavailable', `the target host did not call within ${timeoutMs / 1000} s: can it reach this host?`))), timeoutMs);
+      const timer = setTimeout(
+        () =>
+          done(() =>
+            reject(new WireError('unavailable', `the target host did not call within ${timeoutMs / 1000} s: can it reach this host?`)),
+          ),
+        timeoutMs,
+      );
       this.waiting.set(migrationId, { digest: digestOf(token), hostId, take: (transport) => done(() => resolve(transport)) });
       if (signal?.aborted) give();
       else signal?.addEventListener('abort', give, { once: true });
@@ -89,7 +96,10 @@ export class MigrationListener implements RawService {
       const { code, details, metadata } = toStatus(error);
       stream.on('error', () => {});
       stream.resume();
-      stream.respond({ ...CONTENT, 'grpc-status': String(code), 'grpc-message': encodeURIComponent(details), ...metadata.toHttp2Headers() }, { endStream: true });
+      stream.respond(
+        { ...CONTENT, 'grpc-status': String(code), 'grpc-message': encodeURIComponent(details), ...metadata.toHttp2Headers() },
+        { endStream: true },
+      );
     }
   }
 
@@ -99,12 +109,17 @@ export class MigrationListener implements RawService {
     const migrationId = String(headers[ID_HEADER] ?? '');
     const waiting = this.waiting.get(migrationId);
     if (!waiting) {
-      if (this.taken.has(migrationId)) throw new WireError('denied', `the call of migration ${migrationId} has come already: its token is used`);
+      if (this.taken.has(migrationId))
+        throw new WireError('denied', `the call of migration ${migrationId} has come already: its token is used`);
       throw new WireError('not-found', `no migration ${migrationId} is waited for here: it was given up, or the address is another VM's`);
     }
-    if (!timingSafeEqual(waiting.digest, digestOf(String(headers[TOKEN_HEADER] ?? '')))) throw new WireError('denied', `the token is not the one of migration ${migrationId}`);
+    if (!timingSafeEqual(waiting.digest, digestOf(String(headers[TOKEN_HEADER] ?? ''))))
+      throw new WireError('denied', `the token is not the one of migration ${migrationId}`);
     if (waiting.hostId !== undefined && hostOf(connection.identity) !== waiting.hostId) {
-      throw new WireError('denied', `migration ${migrationId} goes to host ${waiting.hostId}, and ${describeIdentity(connection.identity)} called`);
+      throw new WireError(
+        'denied',
+        `migration ${migrationId} goes to host ${waiting.hostId}, and ${describeIdentity(connection.identity)} called`,
+      );
     }
     if (this.taken.size >= MAX_TAKEN) this.taken.delete(this.taken.values().next().value!);
     this.taken.add(migrationId);

@@ -77,8 +77,10 @@ export class StreamTransport implements MigrationTransport {
   send(message: Uint8Array): Promise<void> {
     if (this.over !== undefined) return Promise.reject(new WireError('unavailable', this.over));
     if (this.isClosing) return Promise.reject(new WireError('cancelled', 'the connection was closed here'));
-    if (message.length > MAX_MIGRATION_MESSAGE_BYTES) return Promise.reject(new RangeError(`a message of ${message.length} bytes is too long: ${MAX_MIGRATION_MESSAGE_BYTES} are allowed`));
-    if (this.sends.size >= MAX_QUEUED_SENDS) return Promise.reject(new RangeError(`${MAX_QUEUED_SENDS} messages wait to be sent: await send()`));
+    if (message.length > MAX_MIGRATION_MESSAGE_BYTES)
+      return Promise.reject(new RangeError(`a message of ${message.length} bytes is too long: ${MAX_MIGRATION_MESSAGE_BYTES} are allowed`));
+    if (this.sends.size >= MAX_QUEUED_SENDS)
+      return Promise.reject(new RangeError(`${MAX_QUEUED_SENDS} messages wait to be sent: await send()`));
     return new Promise((resolve, reject) => {
       this.sends.add(reject);
       const { stream } = this;
@@ -137,9 +139,11 @@ export class StreamTransport implements MigrationTransport {
   }
 
   private ended(): void {
+    // A stream that is reset ends, too.
+    if (this.isClosing || this.stream.aborted || this.stream.rstCode !== constants.NGHTTP2_NO_ERROR) return;
     if (!this.assembler.isBetween) this.fault ??= 'the connection ended in the midst of a message';
+    this.isEndedThere = true;
     // Both ends close together: what this one sent before is still delivered.
-    this.isEndedThere = !this.isClosing;
     this.close();
   }
 
@@ -151,15 +155,19 @@ export class StreamTransport implements MigrationTransport {
   private finish(): void {
     if (this.over !== undefined) return;
     clearTimeout(this.linger);
-    const { rstCode } = this.stream;
-    const said = this.ends.why();
-    const inOrder = rstCode === constants.NGHTTP2_NO_ERROR ? 'the other end closed it' : `the connection to ${this.address} was cut`;
-    this.over = this.fault ?? said ?? (this.isClosing && !this.isEndedThere ? 'it was closed here' : inOrder);
+    this.over = this.fault ?? this.ends.why() ?? this.manner();
     for (const reject of this.sends) reject(new WireError('unavailable', this.over));
     this.sends.clear();
     this.ends.destroy();
     this.receiver?.closed(this.over);
     this.settle(this.over);
+  }
+
+  private manner(): string {
+    const { rstCode, writableFinished } = this.stream;
+    if (rstCode === constants.NGHTTP2_NO_ERROR && writableFinished && this.isClosing)
+      return this.isEndedThere ? 'the other end closed it' : 'it was closed here';
+    return `the connection to ${this.address} was cut`;
   }
 }
 

@@ -58,7 +58,11 @@ export class Authority {
   }
 
   /** A certificate for whoever has the request's key. @throws WireError 'invalid' for a request that does not hold */
-  async issue(csrPem: string, identity: CertifiedIdentity, { addresses = [], validMs = CERTIFICATE_DAYS * DAY_MS }: IssueOptions = {}): Promise<string> {
+  async issue(
+    csrPem: string,
+    identity: CertifiedIdentity,
+    { addresses = [], validMs = CERTIFICATE_DAYS * DAY_MS }: IssueOptions = {},
+  ): Promise<string> {
     const library = await x509();
     const issuer = new library.X509Certificate(this.caPem);
     const publicKey = await keyOf(library, csrPem);

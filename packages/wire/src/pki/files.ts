@@ -1,5 +1,17 @@
 /** Keys and certificates as files: secrets 0600 in folders 0700, replaced as a whole, never read if others can read them. */
-import { chmodSync, closeSync, fstatSync, fsyncSync, statSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  fstatSync,
+  fsyncSync,
+  statSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
 import path from 'node:path';
 import { WireError } from '../errors';
 import { MAX_PEM_BYTES } from '../limits';
@@ -10,7 +22,11 @@ const OTHERS = 0o077;
 export function secretFolder(folder: string): void {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const { mode } = statSync(folder);
-  if (mode & OTHERS) throw new WireError('precondition', `the folder ${folder} holds secrets and is open to others (mode ${octal(mode)}): run chmod 700 ${folder}`);
+  if (mode & OTHERS)
+    throw new WireError(
+      'precondition',
+      `the folder ${folder} holds secrets and is open to others (mode ${octal(mode)}): run chmod 700 ${folder}`,
+    );
 }
 
 /** Durable before it returns; readers find the old text or the new, never a part. @throws as `fs` does */
@@ -43,7 +59,11 @@ export function writeFile(file: string, text: string, mode: 0o600 | 0o644): void
 /** @throws WireError 'precondition': missing, too long, or open to others, with what to do */
 export function readSecret(file: string): string {
   return read(file, (mode) => {
-    if (mode & OTHERS) throw new WireError('precondition', `the key file ${file} can be read by others (mode ${octal(mode)}): run chmod 600 ${file}, and renew the key if somebody else may have read it`);
+    if (mode & OTHERS)
+      throw new WireError(
+        'precondition',
+        `the key file ${file} can be read by others (mode ${octal(mode)}): run chmod 600 ${file}, and renew the key if somebody else may have read it`,
+      );
   });
 }
 

@@ -23,7 +23,8 @@ export function sealJoinToken(fingerprint: string, secret: string): string {
 /** @throws WireError 'invalid' */
 export function openJoinToken(token: string): { readonly fingerprint: string; readonly secret: string } {
   const match = FORM.exec(token.trim());
-  if (!match) throw new WireError('invalid', 'this is no join token: it begins with godwit1. and is one line, as the controller printed it');
+  if (!match)
+    throw new WireError('invalid', 'this is no join token: it begins with godwit1. and is one line, as the controller printed it');
   return { fingerprint: Buffer.from(match[1], 'base64url').toString('hex'), secret: match[2] };
 }
 
@@ -53,8 +54,13 @@ export class JoinTokens {
   ) {}
 
   /** The token, told here and never again. */
-  async create({ validMs = JOIN_TOKEN_MS }: { readonly validMs?: number } = {}): Promise<{ readonly token: string; readonly endsAtMs: number }> {
-    if (!(validMs > 0 && validMs <= MAX_JOIN_TOKEN_MS)) throw new WireError('invalid', `a join token is good for up to ${MAX_JOIN_TOKEN_MS / 86_400_000} days`);
+  async create({
+    validMs = JOIN_TOKEN_MS,
+  }: {
+    readonly validMs?: number;
+  } = {}): Promise<{ readonly token: string; readonly endsAtMs: number }> {
+    if (!(validMs > 0 && validMs <= MAX_JOIN_TOKEN_MS))
+      throw new WireError('invalid', `a join token is good for up to ${MAX_JOIN_TOKEN_MS / 86_400_000} days`);
     const secret = randomBytes(SECRET_BYTES).toString('base64url');
     const endsAtMs = this.now() + validMs;
     const hash = hashOf(secret);
@@ -68,9 +74,11 @@ export class JoinTokens {
     if (fingerprint !== this.fingerprint) throw new WireError('denied', 'the join token is of another cluster');
     const hash = hashOf(secret);
     const record = await this.store.get(idOf(hash));
-    if (!record || !timingSafeEqual(Buffer.from(record.hash, 'hex'), Buffer.from(hash, 'hex'))) throw new WireError('denied', 'the join token is not known here: ask for a new one');
+    if (!record || !timingSafeEqual(Buffer.from(record.hash, 'hex'), Buffer.from(hash, 'hex')))
+      throw new WireError('denied', 'the join token is not known here: ask for a new one');
     if (record.endsAtMs <= this.now()) throw new WireError('denied', 'the join token is too old: ask for a new one');
-    if (record.usedAtMs !== undefined || !(await this.store.use(record.id, this.now()))) throw new WireError('denied', 'the join token has been used: each host needs one of its own');
+    if (record.usedAtMs !== undefined || !(await this.store.use(record.id, this.now())))
+      throw new WireError('denied', 'the join token has been used: each host needs one of its own');
   }
 }
 

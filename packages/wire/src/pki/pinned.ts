@@ -20,10 +20,17 @@ export async function fetchAuthority(where: string, fingerprint: string): Promis
   const chain = await chainOf(address).catch(async () => {
     const why = await diagnose(address, { kind: 'tls-anonymous', caPem: '', expect: {} });
     // Without a CA, the certificate is what the diagnosis stumbles over at the latest.
-    throw new WireError('unavailable', why && !/certificate/.test(why) ? why : `${formatAddress(address)} cannot be asked for its certificate: try again`);
+    throw new WireError(
+      'unavailable',
+      why && !/certificate/.test(why) ? why : `${formatAddress(address)} cannot be asked for its certificate: try again`,
+    );
   });
   const found = chain.find((raw) => createHash('sha256').update(raw).digest('hex') === fingerprint);
-  if (!found) throw new WireError('denied', `the controller at ${formatAddress(address)} is not of the cluster that the join token is from: is the address right?`);
+  if (!found)
+    throw new WireError(
+      'denied',
+      `the controller at ${formatAddress(address)} is not of the cluster that the join token is from: is the address right?`,
+    );
   return new X509Certificate(found).toString();
 }
 
@@ -33,7 +40,12 @@ function chainOf({ host, port }: { host: string; port: number }): Promise<Buffer
     // Not trusted: looked at.
     const socket = tls.connect({ host, port, rejectUnauthorized: false, ALPNProtocols: ['h2'], servername: '', ...TLS_OPTIONS }, () => {
       const chain: Buffer[] = [];
-      for (let link = socket.getPeerCertificate(true); link?.raw && !chain.some((raw) => raw.equals(link.raw)); link = link.issuerCertificate) chain.push(link.raw);
+      for (
+        let link = socket.getPeerCertificate(true);
+        link?.raw && !chain.some((raw) => raw.equals(link.raw));
+        link = link.issuerCertificate
+      )
+        chain.push(link.raw);
       done(() => resolve(chain));
     });
     const done = (settle: () => void): void => {

@@ -45,7 +45,12 @@ async function listening(security: ServerSecurity): Promise<{ server: WireServer
     peers.push(call.peer);
     return { pid: 7 };
   };
-  const server = await serve({ address: '127.0.0.1:0', security, services: { Vmm: vmmWith({ getStatus }) }, onRefused: (line) => refused.push(line) });
+  const server = await serve({
+    address: '127.0.0.1:0',
+    security,
+    services: { Vmm: vmmWith({ getStatus }) },
+    onRefused: (line) => refused.push(line),
+  });
   scratch.defer(() => server.close(100));
   return { server, peers, refused };
 }
@@ -68,19 +73,30 @@ test('an authority is made once, is found again, and keeps its key to itself', a
   const ca = new X509Certificate(authority.caPem);
   expect(ca.ca).toBe(true);
   chmodSync(scratch.path('ca/ca-key.pem'), 0o640);
-  expect(await caught(Authority.open(scratch.path('ca')))).toMatchObject({ code: 'precondition', message: expect.stringMatching(/can be read by others \(mode 0640\): run chmod 600 /) });
+  expect(await caught(Authority.open(scratch.path('ca')))).toMatchObject({
+    code: 'precondition',
+    message: expect.stringMatching(/can be read by others \(mode 0640\): run chmod 600 /),
+  });
   chmodSync(scratch.path('ca/ca-key.pem'), 0o600);
   chmodSync(scratch.path('ca'), 0o755);
-  expect(await caught(Authority.open(scratch.path('ca')))).toMatchObject({ message: expect.stringMatching(/open to others \(mode 0755\): run chmod 700 /) });
+  expect(await caught(Authority.open(scratch.path('ca')))).toMatchObject({
+    message: expect.stringMatching(/open to others \(mode 0755\): run chmod 700 /),
+  });
   chmodSync(scratch.path('ca'), 0o700);
-  expect(await caught(Authority.open(scratch.path('ca'), () => Date.now() + 4_000 * DAY_MS))).toMatchObject({ message: expect.stringMatching(/it ended on/) });
+  expect(await caught(Authority.open(scratch.path('ca'), () => Date.now() + 4_000 * DAY_MS))).toMatchObject({
+    message: expect.stringMatching(/it ended on/),
+  });
   writeFileSync(scratch.path('ca/ca-key.pem'), 'no key');
-  expect(await caught(Authority.open(scratch.path('ca')))).toMatchObject({ message: expect.stringMatching(/^the authority in .* cannot be used/) });
+  expect(await caught(Authority.open(scratch.path('ca')))).toMatchObject({
+    message: expect.stringMatching(/^the authority in .* cannot be used/),
+  });
 });
 
 test('a certificate says who the authority was told, whatever the request says, and cannot sign others', async () => {
   const { csrPem } = await newRequest();
-  const certificate = new X509Certificate(await authority.issue(csrPem, { kind: 'vmm', hostId: 'h', vmId: 'v' }, { addresses: ['10.0.0.1', 'host.example'] }));
+  const certificate = new X509Certificate(
+    await authority.issue(csrPem, { kind: 'vmm', hostId: 'h', vmId: 'v' }, { addresses: ['10.0.0.1', 'host.example'] }),
+  );
   expect(identityOf(certificate)).toEqual({ kind: 'vmm', hostId: 'h', vmId: 'v' });
   expect(certificate.checkIP('10.0.0.1')).toBe('10.0.0.1');
   expect(certificate.checkHost('host.example')).toBe('host.example');
@@ -96,22 +112,38 @@ test('a request that is damaged, or of another kind of key, is refused', async (
   const { csrPem } = await newRequest();
   const der = Buffer.from(csrPem.replace(/-----[A-Z ]+-----|\s/g, ''), 'base64');
   der[der.length - 5] ^= 1;
-  expect(await caught(authority.issue(`-----BEGIN CERTIFICATE REQUEST-----\n${der.toString('base64')}\n-----END CERTIFICATE REQUEST-----`, HOST))).toMatchObject({ code: 'invalid' });
+  expect(
+    await caught(
+      authority.issue(`-----BEGIN CERTIFICATE REQUEST-----\n${der.toString('base64')}\n-----END CERTIFICATE REQUEST-----`, HOST),
+    ),
+  ).toMatchObject({ code: 'invalid' });
   const library = await x509();
   const algorithm = { name: 'ECDSA', namedCurve: 'P-384', hash: 'SHA-384' };
   const keys = (await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])) as webcrypto.CryptoKeyPair;
   const other = await library.Pkcs10CertificateRequestGenerator.create({ name: 'CN=x', keys, signingAlgorithm: algorithm });
-  expect(await caught(authority.issue(other.toString('pem'), HOST))).toMatchObject({ code: 'invalid', message: 'the certificate request has a key of ECDSA P-384; ECDSA P-256 is needed' });
+  expect(await caught(authority.issue(other.toString('pem'), HOST))).toMatchObject({
+    code: 'invalid',
+    message: 'the certificate request has a key of ECDSA P-384; ECDSA P-256 is needed',
+  });
 });
 
 test('each kind of caller is known by its certificate; without one it is refused, or anonymous where that is allowed', async () => {
   const own = new Certificates(await authority.certify(CONTROLLER));
   const { server, peers } = await listening(serverTls(own));
-  const everyone: CertifiedIdentity[] = [HOST, CONTROLLER, { kind: 'vmm', hostId: 'host-a', vmId: 'v1' }, { kind: 'operator', role: 'operate', name: 'eve@example.org' }];
-  for (const identity of everyone) await ask(server, clientTls(new Certificates(await authority.certify(identity)), { kind: 'controller' }));
+  const everyone: CertifiedIdentity[] = [
+    HOST,
+    CONTROLLER,
+    { kind: 'vmm', hostId: 'host-a', vmId: 'v1' },
+    { kind: 'operator', role: 'operate', name: 'eve@example.org' },
+  ];
+  for (const identity of everyone)
+    await ask(server, clientTls(new Certificates(await authority.certify(identity)), { kind: 'controller' }));
   expect(peers).toEqual(everyone);
   const nobody = { kind: 'tls-anonymous', caPem: authority.caPem, expect: { kind: 'controller' } } as const;
-  expect(await caught(ask(server, nobody))).toMatchObject({ code: 'unauthenticated', message: 'a certificate of this cluster is needed here, and none was shown' });
+  expect(await caught(ask(server, nobody))).toMatchObject({
+    code: 'unauthenticated',
+    message: 'a certificate of this cluster is needed here, and none was shown',
+  });
   const open = await listening(serverTls(own, 'optional'));
   expect(await ask(open.server, nobody)).toMatchObject({ pid: 7 });
   expect(open.peers).toEqual([{ kind: 'anonymous' }]);
@@ -123,19 +155,37 @@ test('a wrong certificate on either side has its own sentence', async () => {
   const foreign = await Authority.open(scratch.path('foreign'));
   // Signed by another authority, whose certificates nevertheless trusts ours.
   const stranger = new Certificates({ ...(await foreign.certify(HOST)), caPem: authority.caPem });
-  expect(await caught(ask(server, clientTls(stranger, {})))).toMatchObject({ code: 'unauthenticated', message: expect.stringMatching(/^the certificate that was shown is not of this cluster/) });
+  expect(await caught(ask(server, clientTls(stranger, {})))).toMatchObject({
+    code: 'unauthenticated',
+    message: expect.stringMatching(/^the certificate that was shown is not of this cluster/),
+  });
   const yesterday = await Authority.open(scratch.path('ca'), () => Date.now() - 40 * DAY_MS);
   const late = new Certificates(await yesterday.certify(HOST));
-  expect(await caught(ask(server, clientTls(late, {})))).toMatchObject({ code: 'unauthenticated', message: 'the certificate that was shown has expired: renew it, or join the cluster again' });
+  expect(await caught(ask(server, clientTls(late, {})))).toMatchObject({
+    code: 'unauthenticated',
+    message: 'the certificate that was shown has expired: renew it, or join the cluster again',
+  });
   const tomorrow = await Authority.open(scratch.path('ca'), () => Date.now() + 2 * DAY_MS);
-  expect(await caught(ask(server, clientTls(new Certificates(await tomorrow.certify(HOST)), {})))).toMatchObject({ code: 'unauthenticated', message: expect.stringMatching(/not valid yet: compare the clocks/) });
+  expect(await caught(ask(server, clientTls(new Certificates(await tomorrow.certify(HOST)), {})))).toMatchObject({
+    code: 'unauthenticated',
+    message: expect.stringMatching(/not valid yet: compare the clocks/),
+  });
 
   const good = new Certificates(await authority.certify(HOST));
-  expect(await caught(ask(server, clientTls(good, { kind: 'vmm', hostId: 'host-b' })))).toMatchObject({ code: 'unavailable', message: `${server.address} is not who it should be: it is controller c1, but vmm on host host-b was expected` });
+  expect(await caught(ask(server, clientTls(good, { kind: 'vmm', hostId: 'host-b' })))).toMatchObject({
+    code: 'unavailable',
+    message: `${server.address} is not who it should be: it is controller c1, but vmm on host host-b was expected`,
+  });
   const elsewhere = await listening(serverTls(new Certificates(await foreign.certify(CONTROLLER))));
-  expect(await caught(ask(elsewhere.server, clientTls(good, {})))).toMatchObject({ code: 'unavailable', message: expect.stringMatching(/^the certificate of 127\.0\.0\.1:\d+ is not of this cluster/) });
+  expect(await caught(ask(elsewhere.server, clientTls(good, {})))).toMatchObject({
+    code: 'unavailable',
+    message: expect.stringMatching(/^the certificate of 127\.0\.0\.1:\d+ is not of this cluster/),
+  });
   const expired = await listening(serverTls(late));
-  expect(await caught(ask(expired.server, clientTls(good, {})))).toMatchObject({ code: 'unavailable', message: expect.stringMatching(/has expired: renew it there$/) });
+  expect(await caught(ask(expired.server, clientTls(good, {})))).toMatchObject({
+    code: 'unavailable',
+    message: expect.stringMatching(/has expired: renew it there$/),
+  });
 });
 
 test('a renewed certificate is used by servers and clients that go on running', async () => {
@@ -152,10 +202,16 @@ test('a renewed certificate is used by servers and clients that go on running', 
   await ask(wireServer, clientTls(client, { kind: 'controller' }));
   expect(peers).toEqual([HOST, HOST, { kind: 'host', hostId: 'renewed' }]);
   const other = new Certificates(await authority.certify({ kind: 'host', hostId: 'x' }));
-  expect(await caught(ask(wireServer, clientTls(other, { kind: 'host' })))).toMatchObject({ message: expect.stringMatching(/it is controller renewed,/) });
+  expect(await caught(ask(wireServer, clientTls(other, { kind: 'host' })))).toMatchObject({
+    message: expect.stringMatching(/it is controller renewed,/),
+  });
   // A client whose connection is made again by itself, too.
   await wireServer.close(50);
-  const again = await serve({ address: wireServer.address, security: serverTls(server), services: { Vmm: vmmWith({ getStatus: (_request, call) => ({ line: JSON.stringify(call.peer) }) }) } });
+  const again = await serve({
+    address: wireServer.address,
+    security: serverTls(server),
+    services: { Vmm: vmmWith({ getStatus: (_request, call) => ({ line: JSON.stringify(call.peer) }) }) },
+  });
   scratch.defer(() => again.close());
   await wire.ready();
   expect((await wire.client('Vmm').getStatus({})).line).toBe('{"kind":"host","hostId":"renewed"}');
@@ -246,8 +302,14 @@ test('a join token is good once, for its time, for its cluster; the store never 
   const other = await tokens.create({ validMs: 1_000 });
   now += 1_000;
   expect(await caught(tokens.use(other.token))).toMatchObject({ code: 'denied', message: expect.stringMatching(/too old/) });
-  expect(await caught(tokens.use(sealJoinToken(authority.fingerprint, 'x'.repeat(43))))).toMatchObject({ code: 'denied', message: expect.stringMatching(/not known here/) });
-  expect(await caught(tokens.use(sealJoinToken('0'.repeat(64), secret)))).toMatchObject({ code: 'denied', message: expect.stringMatching(/another cluster/) });
+  expect(await caught(tokens.use(sealJoinToken(authority.fingerprint, 'x'.repeat(43))))).toMatchObject({
+    code: 'denied',
+    message: expect.stringMatching(/not known here/),
+  });
+  expect(await caught(tokens.use(sealJoinToken('0'.repeat(64), secret)))).toMatchObject({
+    code: 'denied',
+    message: expect.stringMatching(/another cluster/),
+  });
   expect(await caught(tokens.use('nonsense'))).toMatchObject({ code: 'invalid' });
   expect(await caught(tokens.create({ validMs: 30 * DAY_MS }))).toMatchObject({ code: 'invalid' });
 });
@@ -259,14 +321,25 @@ test('a host finds the cluster’s CA by its fingerprint, and nothing else passe
   expect(await ask(server, { kind: 'tls-anonymous', caPem, expect: { kind: 'controller' } })).toMatchObject({ pid: 7 });
 
   const foreign = await Authority.open(scratch.path('foreign'));
-  expect(await caught(fetchAuthority(server.address, foreign.fingerprint))).toMatchObject({ code: 'denied', message: expect.stringMatching(/is not of the cluster that the join token is from/) });
+  expect(await caught(fetchAuthority(server.address, foreign.fingerprint))).toMatchObject({
+    code: 'denied',
+    message: expect.stringMatching(/is not of the cluster that the join token is from/),
+  });
   // Somebody who shows the CA's certificate in his chain but has no certificate of it: found, and then refused by TLS.
   const impostor = new Certificates({ ...(await foreign.certify(CONTROLLER)), caPem: authority.caPem });
   const trap = await listening(serverTls(impostor, 'optional'));
   const found = await fetchAuthority(trap.server.address, authority.fingerprint).catch((error: WireError) => error.code);
-  if (found !== 'denied') expect(await caught(ask(trap.server, { kind: 'tls-anonymous', caPem: authority.caPem, expect: { kind: 'controller' } }))).toMatchObject({ code: 'unavailable' });
+  if (found !== 'denied')
+    expect(await caught(ask(trap.server, { kind: 'tls-anonymous', caPem: authority.caPem, expect: { kind: 'controller' } }))).toMatchObject(
+      { code: 'unavailable' },
+    );
   // An agent of the cluster is no controller.
   const host = await listening(serverTls(new Certificates(await authority.certify(HOST)), 'optional'));
-  expect(await caught(ask(host.server, { kind: 'tls-anonymous', caPem: authority.caPem, expect: { kind: 'controller' } }))).toMatchObject({ message: expect.stringMatching(/it is the agent of host host-a, but controller was expected/) });
-  expect(await caught(fetchAuthority('127.0.0.1:1', authority.fingerprint))).toMatchObject({ code: 'unavailable', message: expect.stringMatching(/^nobody listens at 127\.0\.0\.1:1/) });
+  expect(await caught(ask(host.server, { kind: 'tls-anonymous', caPem: authority.caPem, expect: { kind: 'controller' } }))).toMatchObject({
+    message: expect.stringMatching(/it is the agent of host host-a, but controller was expected/),
+  });
+  expect(await caught(fetchAuthority('127.0.0.1:1', authority.fingerprint))).toMatchObject({
+    code: 'unavailable',
+    message: expect.stringMatching(/^nobody listens at 127\.0\.0\.1:1/),
+  });
 });

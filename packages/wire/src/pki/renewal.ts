@@ -46,7 +46,9 @@ export function keepRenewed({ certificates, renew, folder, told = () => {}, now 
       told(`the certificate was renewed and is good until ${new Date(certificates.endsAtMs).toISOString()}`);
       plan(certificates.renewAtMs - now());
     } catch (error) {
-      told(`the certificate, good until ${new Date(certificates.endsAtMs).toISOString()}, could not be renewed: ${(error as Error).message}`);
+      told(
+        `the certificate, good until ${new Date(certificates.endsAtMs).toISOString()}, could not be renewed: ${(error as Error).message}`,
+      );
       plan(RETRY_MS);
     }
   };

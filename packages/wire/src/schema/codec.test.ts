@@ -24,13 +24,19 @@ test('scalars, lists and maps are always there; messages and optional fields onl
   expect(status).toMatchObject({ pauses: [], line: '', pid: 0, leaseEpoch: 0 });
   expect('vm' in status).toBe(false);
   expect(roundTrip('MigrationSettingsChange', {})).toEqual({ policies: [] });
-  expect(roundTrip('MigrationSettingsChange', { maxRounds: 0, pauseBudgetMs: 0 })).toEqual({ policies: [], maxRounds: 0, pauseBudgetMs: 0 });
+  expect(roundTrip('MigrationSettingsChange', { maxRounds: 0, pauseBudgetMs: 0 })).toEqual({
+    policies: [],
+    maxRounds: 0,
+    pauseBudgetMs: 0,
+  });
 });
 
 test('a oneof says which member is set, also when that has its default; two are refused', () => {
   expect(roundTrip('DiskOrigin', { blank: false })).toEqual({ kind: 'blank', blank: false });
   expect(roundTrip('DiskOrigin', { kind: 'image', image: 'debian' })).toEqual({ kind: 'image', image: 'debian' });
-  expect(refusal(() => codec('DiskOrigin').encode({ blank: true, image: 'x' }))).toBe('DiskOrigin has both blank and image: only one of them may be set');
+  expect(refusal(() => codec('DiskOrigin').encode({ blank: true, image: 'x' }))).toBe(
+    'DiskOrigin has both blank and image: only one of them may be set',
+  );
 });
 
 test('64-bit numbers are exact up to 2^53, and beyond that an error on either side', () => {
@@ -71,7 +77,10 @@ test('bytes that are no message are refused', () => {
 test('a map may have any key, __proto__ too', () => {
   const counters = JSON.parse('{"__proto__": 1, "constructor": 2}');
   const { counters: received } = roundTrip('VmmStats', { counters }) as { counters: Record<string, number> };
-  expect(Object.entries(received)).toEqual([['__proto__', 1], ['constructor', 2]]);
+  expect(Object.entries(received)).toEqual([
+    ['__proto__', 1],
+    ['constructor', 2],
+  ]);
   expect(Object.getPrototypeOf(received)).toBe(Object.prototype);
 });
 

@@ -45,7 +45,8 @@ const makeCodec = (type: Type): Codec => ({
 // ── received ───────────────────────────────────────────────────────────────
 
 /** Members of real oneofs, and fields marked `optional`: these have a presence of their own. */
-const hasPresence = (field: Field): boolean => field.partOf !== null || (field.resolvedType instanceof Type && !field.repeated && !field.map);
+const hasPresence = (field: Field): boolean =>
+  field.partOf !== null || (field.resolvedType instanceof Type && !field.repeated && !field.map);
 const isReal = (oneof: OneOf | null): oneof is OneOf => oneof !== null && !oneof.isProto3Optional;
 
 function fromMessage(type: Type, message: Plain, where: string): Plain {
@@ -140,7 +141,8 @@ function sent(field: Field, value: unknown, where: string): unknown {
 /** `__proto__` as a key of a map is a key like any other. */
 const mapped = (map: Plain, change: (value: unknown) => unknown): Build => {
   const changed: Build = {};
-  for (const [key, value] of Object.entries(map)) Object.defineProperty(changed, key, { value: change(value), enumerable: true, writable: true, configurable: true });
+  for (const [key, value] of Object.entries(map))
+    Object.defineProperty(changed, key, { value: change(value), enumerable: true, writable: true, configurable: true });
   return changed;
 };
 
@@ -150,5 +152,7 @@ function safe(value: number, where: string): number {
 }
 
 const misfit = (where: string, wanted: string, value: unknown): WireError =>
-  new WireError('invalid', `${where} is to be ${wanted}, not ${typeof value === 'object' ? (value === null ? 'null' : value.constructor?.name) : JSON.stringify(value)?.slice(0, 80)}`);
-
+  new WireError(
+    'invalid',
+    `${where} is to be ${wanted}, not ${typeof value === 'object' ? (value === null ? 'null' : value.constructor?.name) : JSON.stringify(value)?.slice(0, 80)}`,
+  );

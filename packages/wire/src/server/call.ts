@@ -19,7 +19,9 @@ export interface Call {
   metadata(name: string): string | undefined;
 }
 
-type Surface = Pick<grpc.ServerUnaryCall<Buffer, Buffer>, 'metadata' | 'getDeadline' | 'getPath'> & { on(event: string, listener: () => void): unknown };
+type Surface = Pick<grpc.ServerUnaryCall<Buffer, Buffer>, 'metadata' | 'getDeadline' | 'getPath'> & {
+  on(event: string, listener: () => void): unknown;
+};
 
 export function makeCall(call: Surface, connection: Connection): Call {
   const gone = new AbortController();

@@ -55,7 +55,14 @@ export class Connections {
       this.server = net.createServer({ noDelay: true }, (socket) => this.accept(socket, this.plainIdentity(socket)));
     } else {
       const server = tls.createServer(
-        { ...security.certificates.serverOptions, requestCert: true, rejectUnauthorized: false, ALPNProtocols: ['h2'], handshakeTimeout: this.handshakeMs, noDelay: true },
+        {
+          ...security.certificates.serverOptions,
+          requestCert: true,
+          rejectUnauthorized: false,
+          ALPNProtocols: ['h2'],
+          handshakeTimeout: this.handshakeMs,
+          noDelay: true,
+        },
         (socket) => this.accept(socket, this.tlsIdentity(socket)),
       );
       server.on('tlsClientError', (error: NodeJS.ErrnoException, socket) => {
@@ -78,7 +85,10 @@ export class Connections {
 
   /** The connection of a call, by what gRPC calls its peer. */
   of(peer: string): Connection {
-    return this.open.get(peer) ?? (peer === 'unknown' ? LOCAL : { identity: { kind: 'anonymous' }, address: peer, bytesWritten: () => 0, destroy: () => {} });
+    return (
+      this.open.get(peer) ??
+      (peer === 'unknown' ? LOCAL : { identity: { kind: 'anonymous' }, address: peer, bytesWritten: () => 0, destroy: () => {} })
+    );
   }
 
   destroyAll(): void {
@@ -106,7 +116,9 @@ export class Connections {
     }
     const silent = setTimeout(() => {
       if (socket.bytesRead - since >= PREFACE_BYTES) return;
-      this.onRefused(`a connection from ${name ?? 'this host'} was closed: it did not begin to speak HTTP/2 within ${this.handshakeMs / 1000} s`);
+      this.onRefused(
+        `a connection from ${name ?? 'this host'} was closed: it did not begin to speak HTTP/2 within ${this.handshakeMs / 1000} s`,
+      );
       socket.destroy();
     }, this.handshakeMs).unref();
     const unwelcome = this.refuses(identity) ? setTimeout(() => socket.destroy(), REFUSED_LINGER_MS).unref() : undefined;
@@ -138,7 +150,8 @@ export class Connections {
 }
 
 /** As grpc-js names it (getPeer). Undefined for a unix socket. */
-const peerName = (socket: net.Socket): string | undefined => (socket.remoteAddress === undefined ? undefined : `${socket.remoteAddress}:${socket.remotePort}`);
+const peerName = (socket: net.Socket): string | undefined =>
+  socket.remoteAddress === undefined ? undefined : `${socket.remoteAddress}:${socket.remotePort}`;
 const where = (socket: net.Socket): string => peerName(socket) ?? 'an address unknown';
 
 const FAULTS: Readonly<Record<string, string>> = {
@@ -148,7 +161,12 @@ const FAULTS: Readonly<Record<string, string>> = {
 const certificateFault = (code: string): string => FAULTS[code] ?? `the certificate that was shown is not of this cluster (${code})`;
 
 function handshakeFault(error: NodeJS.ErrnoException, limitMs: number): string {
-  if (error.code === 'ERR_SSL_HTTP_REQUEST' || error.code === 'ERR_SSL_WRONG_VERSION_NUMBER' || error.code === 'ERR_SSL_PACKET_LENGTH_TOO_LONG') return 'it does not speak TLS';
+  if (
+    error.code === 'ERR_SSL_HTTP_REQUEST' ||
+    error.code === 'ERR_SSL_WRONG_VERSION_NUMBER' ||
+    error.code === 'ERR_SSL_PACKET_LENGTH_TOO_LONG'
+  )
+    return 'it does not speak TLS';
   if (error.code === 'ERR_TLS_HANDSHAKE_TIMEOUT') return `the TLS handshake took longer than ${limitMs / 1000} s`;
   if (error.code === 'ECONNRESET') return 'the other side ended the TLS handshake';
   return `the TLS handshake failed (${error.code ?? error.message})`;

@@ -7,7 +7,13 @@ type AnyCall = grpc.ServerDuplexStream<unknown, unknown>;
 type AnyHandler = (call: AnyCall, answer?: (error: Partial<grpc.StatusObject>) => void) => void;
 
 export const guarded = (server: grpc.Server, ports: HandlerPorts): Pick<grpc.Server, 'addService'> => ({
-  addService: (definition, implementation) => server.addService(definition, Object.fromEntries(Object.entries(implementation).map(([name, handler]) => [name, guard(handler as AnyHandler, ports) as grpc.UntypedHandleCall]))),
+  addService: (definition, implementation) =>
+    server.addService(
+      definition,
+      Object.fromEntries(
+        Object.entries(implementation).map(([name, handler]) => [name, guard(handler as AnyHandler, ports) as grpc.UntypedHandleCall]),
+      ),
+    ),
 });
 
 const guard =

@@ -10,11 +10,15 @@ import { type Call, makeCall } from './call';
 import type { Connection } from './connections';
 
 export type Handler<M> =
-  M extends Unary<infer I, infer O> ? (request: I, call: Call) => Promise<Input<O>> | Input<O>
-  : M extends ServerStream<infer I, infer O> ? (request: I, call: Call) => AsyncIterable<Input<O>>
-  : M extends ClientStream<infer I, infer O> ? (requests: AsyncIterable<I>, call: Call) => Promise<Input<O>>
-  : M extends Bidi<infer I, infer O> ? (requests: AsyncIterable<I>, call: Call) => AsyncIterable<Input<O>>
-  : never;
+  M extends Unary<infer I, infer O>
+    ? (request: I, call: Call) => Promise<Input<O>> | Input<O>
+    : M extends ServerStream<infer I, infer O>
+      ? (request: I, call: Call) => AsyncIterable<Input<O>>
+      : M extends ClientStream<infer I, infer O>
+        ? (requests: AsyncIterable<I>, call: Call) => Promise<Input<O>>
+        : M extends Bidi<infer I, infer O>
+          ? (requests: AsyncIterable<I>, call: Call) => AsyncIterable<Input<O>>
+          : never;
 
 /** A service's methods by name; a generator function is the easiest stream. */
 export type Handlers<S extends keyof Services> = { readonly [M in keyof Services[S]]: Handler<Services[S][M]> };
@@ -88,7 +92,12 @@ async function* decoded(call: Requests, codec: { decode(bytes: Uint8Array): Plai
   }
 }
 
-async function pump(call: StreamCall, messages: AsyncIterable<object>, codec: { encode(plain: object): Buffer }, signal: AbortSignal): Promise<void> {
+async function pump(
+  call: StreamCall,
+  messages: AsyncIterable<object>,
+  codec: { encode(plain: object): Buffer },
+  signal: AbortSignal,
+): Promise<void> {
   const iterator = messages[Symbol.asyncIterator]();
   let ended = false;
   try {

@@ -25,9 +25,12 @@ type OnStream = (stream: http2.ServerHttp2Stream, headers: http2.IncomingHttpHea
 /** To be called right after the one injector of `server` was made. */
 export function interceptStreams(server: grpc.Server, services: readonly RawService[], connections: Connections): void {
   if (services.length === 0) return;
-  const [own, ...others] = [...((server as unknown as { http2Servers?: ReadonlyMap<http2.Http2Server, unknown> }).http2Servers?.keys() ?? [])];
+  const [own, ...others] = [
+    ...((server as unknown as { http2Servers?: ReadonlyMap<http2.Http2Server, unknown> }).http2Servers?.keys() ?? []),
+  ];
   const [serveGrpc, ...more] = (own?.listeners('stream') ?? []) as OnStream[];
-  if (!serveGrpc || more.length > 0 || others.length > 0) throw new Error('this version of @grpc/grpc-js keeps its HTTP/2 server elsewhere: packages/wire/src/server/raw.ts');
+  if (!serveGrpc || more.length > 0 || others.length > 0)
+    throw new Error('this version of @grpc/grpc-js keeps its HTTP/2 server elsewhere: packages/wire/src/server/raw.ts');
   const ports: RawPorts = { refuses: ({ identity }) => connections.refuses(identity) };
   const byPath = new Map(services.map((service) => [service.path, service]));
   own.removeAllListeners('stream');

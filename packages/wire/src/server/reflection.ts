@@ -10,7 +10,8 @@ let definition: PackageDefinition | undefined;
 
 /** Descriptors take some 100 ms to make: only once somebody asks. */
 function reflectionFor(services: readonly string[]): ReflectionService {
-  definition ??= loadSync(protoFiles(), { includeDirs: [PROTO_FOLDER] });
+  // Names as the files have them: tools show those.
+  definition ??= loadSync(protoFiles(), { includeDirs: [PROTO_FOLDER], keepCase: true });
   return new ReflectionService(definition, { services: services.map((service) => `${PACKAGE}.${service}`) });
 }
 
@@ -21,7 +22,11 @@ export function addReflection(server: grpc.Server, services: readonly string[], 
   new ReflectionService({}).addToServer({
     addService: (service, implementation) => {
       const lazy = Object.fromEntries(
-        Object.keys(implementation).map((name) => [name, ((call: never, answer: never) => (find(service[name].path) as (call: never, answer: never) => void)(call, answer)) as grpc.UntypedHandleCall]),
+        Object.keys(implementation).map((name) => [
+          name,
+          ((call: never, answer: never) =>
+            (find(service[name].path) as (call: never, answer: never) => void)(call, answer)) as grpc.UntypedHandleCall,
+        ]),
       );
       guarded(server, ports).addService(service, lazy);
     },

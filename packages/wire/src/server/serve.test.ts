@@ -15,7 +15,10 @@ let scratch: Scratch;
 beforeEach(() => (scratch = new Scratch()));
 afterEach(() => scratch.clear());
 
-async function pair(methods: Partial<Handlers<'Vmm'>>, options: Partial<ServeOptions> = {}): Promise<{ server: WireServer; wire: Wire; vmm: ServiceClient<'Vmm'> }> {
+async function pair(
+  methods: Partial<Handlers<'Vmm'>>,
+  options: Partial<ServeOptions> = {},
+): Promise<{ server: WireServer; wire: Wire; vmm: ServiceClient<'Vmm'> }> {
   const server = await serve({ address: `unix:${scratch.path('s')}`, security: PLAIN, services: { Vmm: vmmWith(methods) }, ...options });
   scratch.defer(() => server.close(100));
   const wire = connect({ address: server.address, security: PLAIN, bearer: 'secret' });
@@ -51,7 +54,8 @@ test('a WireError comes out as it was thrown, on one line; anything else is a de
   const defects: unknown[] = [];
   const { vmm } = await pair(
     {
-      pause: () => Promise.reject(new WireError('precondition', 'the VM wäb is being moved;\n it runs on host-a: 100 %', { 'godwit-leader': 'h:1' })),
+      pause: () =>
+        Promise.reject(new WireError('precondition', 'the VM wäb is being moved;\n it runs on host-a: 100 %', { 'godwit-leader': 'h:1' })),
       resume: () => Promise.reject(new TypeError('undefined is no function')),
       async *watchStatus() {
         yield { pid: 1 };
@@ -61,7 +65,12 @@ test('a WireError comes out as it was thrown, on one line; anything else is a de
     },
     { onDefect: (error) => defects.push(error) },
   );
-  expect(await caught(vmm.pause({}))).toMatchObject({ code: 'precondition', message: 'the VM wäb is being moved; it runs on host-a: 100 %', trailers: { 'godwit-leader': 'h:1' }, remote: true });
+  expect(await caught(vmm.pause({}))).toMatchObject({
+    code: 'precondition',
+    message: 'the VM wäb is being moved; it runs on host-a: 100 %',
+    trailers: { 'godwit-leader': 'h:1' },
+    remote: true,
+  });
   expect(await caught(vmm.resume({}))).toMatchObject({ code: 'internal', message: 'a defect, please report it: undefined is no function' });
   expect(defects).toHaveLength(1);
   const watch = vmm.watchStatus({});
@@ -129,7 +138,10 @@ test('leaving the loop, the signal, and the deadline each end a call on both sid
   await expect(reading).rejects.toThrow('the operator pressed Ctrl-C');
   await until(() => ends.includes('watch 2'), 'the handler hears of the signal');
 
-  expect(await caught(vmm.getStatus({}, { deadlineMs: 200 }))).toMatchObject({ code: 'deadline', message: expect.stringMatching(/did not answer in time: whether it did what was asked is not known$/) });
+  expect(await caught(vmm.getStatus({}, { deadlineMs: 200 }))).toMatchObject({
+    code: 'deadline',
+    message: expect.stringMatching(/did not answer in time: whether it did what was asked is not known$/),
+  });
   await until(() => ends.includes('status'), 'the handler hears of the deadline');
   await expect(vmm.getStatus({}, { signal: AbortSignal.abort(new Error('never mind')) })).rejects.toThrow('never mind');
 });
@@ -176,11 +188,17 @@ test('a unix socket is its owner’s only, takes the place of a dead one, never 
   const options: ServeOptions = { address: `unix:${path}`, security: PLAIN, services: { Vmm: vmmWith({}) } };
   // What a killed process leaves: a socket that nobody listens on.
   const { spawnSync } = await import('node:child_process');
-  spawnSync(process.execPath, ['-e', `require('net').createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, 'SIGKILL'))`]);
+  spawnSync(process.execPath, [
+    '-e',
+    `require('net').createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, 'SIGKILL'))`,
+  ]);
   expect(existsSync(path)).toBe(true);
   const first = await serve(options);
   expect(statSync(path).mode & 0o777).toBe(0o600);
-  expect(await caught(serve(options))).toMatchObject({ code: 'exists', message: `another process serves at ${path} already: choose another socket` });
+  expect(await caught(serve(options))).toMatchObject({
+    code: 'exists',
+    message: `another process serves at ${path} already: choose another socket`,
+  });
   await first.close();
   expect(existsSync(path)).toBe(false);
   writeFileSync(path, 'precious');
@@ -191,12 +209,16 @@ test('a unix socket is its owner’s only, takes the place of a dead one, never 
 
 test('plain TCP is for the loopback address; a taken port and a wrong address are told', async () => {
   const services = { Vmm: vmmWith({}) };
-  expect(await caught(serve({ address: '0.0.0.0:0', security: PLAIN, services }))).toMatchObject({ code: 'precondition', message: expect.stringMatching(/^without TLS only the loopback address/) });
+  expect(await caught(serve({ address: '0.0.0.0:0', security: PLAIN, services }))).toMatchObject({
+    code: 'precondition',
+    message: expect.stringMatching(/^without TLS only the loopback address/),
+  });
   expect(() => connect({ address: '192.0.2.1:1', security: PLAIN })).toThrow(/^without TLS only this host can be called/);
   const server = await serve({ address: '127.0.0.1:0', security: PLAIN, services });
   scratch.defer(() => server.close());
   expect(await caught(serve({ address: server.address, security: PLAIN, services }))).toMatchObject({ code: 'exists' });
-  for (const address of ['nonsense', 'host:99999', 'unix:relative', `unix:/${'x'.repeat(200)}`, 'a b:1']) expect(await caught(serve({ address, security: PLAIN, services }))).toMatchObject({ code: 'invalid' });
+  for (const address of ['nonsense', 'host:99999', 'unix:relative', `unix:/${'x'.repeat(200)}`, 'a b:1'])
+    expect(await caught(serve({ address, security: PLAIN, services }))).toMatchObject({ code: 'invalid' });
 });
 
 test('a server that closes lets calls under way end, and cuts those that do not', async () => {
@@ -218,12 +240,21 @@ test('a server that closes lets calls under way end, and cuts those that do not'
   expect(await status).toMatchObject({ line: 'done' });
   expect(await caught(watch.next())).toMatchObject({ code: 'unavailable' });
   await closed;
-  expect(await caught(vmm.getStatus({}))).toMatchObject({ code: 'unavailable', message: expect.stringMatching(/^there is no socket .*: is the process running/) });
+  expect(await caught(vmm.getStatus({}))).toMatchObject({
+    code: 'unavailable',
+    message: expect.stringMatching(/^there is no socket .*: is the process running/),
+  });
 });
 
 test('garbage, silence and half a request on the port disturb nobody else, and are ended', async () => {
   const refused: string[] = [];
-  const server = await serve({ address: '127.0.0.1:0', security: PLAIN, services: { Vmm: vmmWith({ getStatus: () => ({ pid: 7 }) }) }, onRefused: (line) => refused.push(line), limits: { handshakeMs: 300, maxConnections: 4 } });
+  const server = await serve({
+    address: '127.0.0.1:0',
+    security: PLAIN,
+    services: { Vmm: vmmWith({ getStatus: () => ({ pid: 7 }) }) },
+    onRefused: (line) => refused.push(line),
+    limits: { handshakeMs: 300, maxConnections: 4 },
+  });
   scratch.defer(() => server.close());
   const wire = connect({ address: server.address, security: PLAIN });
   scratch.defer(() => wire.close());
@@ -241,10 +272,15 @@ test('garbage, silence and half a request on the port disturb nobody else, and a
   expect(refused.some((line) => /did not begin to speak HTTP\/2 within 0\.3 s/.test(line))).toBe(true);
   await attack(Buffer.alloc(100_000, 0xa5));
   // One more than may be: the fifth is refused, and there is room again once others have gone.
-  const idle = await Promise.all([1, 2, 3].map(() => new Promise<net.Socket>((resolve) => {
-    const socket = net.connect(port, '127.0.0.1', () => resolve(socket));
-    socket.on('error', () => {});
-  })));
+  const idle = await Promise.all(
+    [1, 2, 3].map(
+      () =>
+        new Promise<net.Socket>((resolve) => {
+          const socket = net.connect(port, '127.0.0.1', () => resolve(socket));
+          socket.on('error', () => {});
+        }),
+    ),
+  );
   await attack('x');
   expect(refused.some((line) => /there are 4 already/.test(line))).toBe(true);
   for (const socket of idle) socket.destroy();
@@ -252,8 +288,19 @@ test('garbage, silence and half a request on the port disturb nobody else, and a
 });
 
 test('a message that is too long is refused, and the next call goes on', async () => {
-  const { vmm } = await pair({ migrate: async function* ({ targetHost }) { yield { line: String(targetHost.length) }; }, getStatus: () => ({ pid: 7 }) }, { limits: { maxMessageBytes: 10_000 } });
-  expect(await caught(vmm.migrate({ targetHost: 'x'.repeat(20_000) }).next())).toMatchObject({ code: 'exhausted', message: expect.stringMatching(/is too long/) });
+  const { vmm } = await pair(
+    {
+      migrate: async function* ({ targetHost }) {
+        yield { line: String(targetHost.length) };
+      },
+      getStatus: () => ({ pid: 7 }),
+    },
+    { limits: { maxMessageBytes: 10_000 } },
+  );
+  expect(await caught(vmm.migrate({ targetHost: 'x'.repeat(20_000) }).next())).toMatchObject({
+    code: 'exhausted',
+    message: expect.stringMatching(/is too long/),
+  });
   expect((await vmm.migrate({ targetHost: 'x'.repeat(9_000) }).next()).value).toMatchObject({ line: '9000' });
   expect(await vmm.getStatus({})).toMatchObject({ pid: 7 });
 });

@@ -38,6 +38,8 @@ export interface ServeOptions {
   /** A handler threw something other than a WireError. Default: thrown as a warning of the process. */
   readonly onDefect?: (error: unknown, path: string) => void;
   readonly limits?: ServeLimits;
+  /** Default: yes, but not beside raw services: the first question takes the thread half a second. */
+  readonly reflection?: boolean;
 }
 
 export interface WireServer {
@@ -52,28 +54,42 @@ export interface WireServer {
 export async function serve(options: ServeOptions): Promise<WireServer> {
   const address = parseAddress(options.address);
   if (options.security.kind === 'plain' && 'host' in address && !isLoopback(address.host)) {
-    throw new WireError('precondition', `without TLS only the loopback address can be served, not ${address.host}: give certificates, or listen on 127.0.0.1`);
+    throw new WireError(
+      'precondition',
+      `without TLS only the loopback address can be served, not ${address.host}: give certificates, or listen on 127.0.0.1`,
+    );
   }
-  if ('path' in address && options.security.kind === 'tls') throw new WireError('invalid', 'a unix socket is served without TLS: only its owner can open it');
+  if ('path' in address && options.security.kind === 'tls')
+    throw new WireError('invalid', 'a unix socket is served without TLS: only its owner can open it');
 
   const server = new grpc.Server(serverOptions(options));
   const injector = server.createConnectionInjector(grpc.ServerCredentials.createInsecure());
-  const connections = new Connections(options.security, (socket) => injector.injectConnection(socket), options.onRefused ?? (() => {}), options.limits);
+  const connections = new Connections(
+    options.security,
+    (socket) => injector.injectConnection(socket),
+    options.onRefused ?? (() => {}),
+    options.limits,
+  );
   interceptStreams(server, options.raw ?? [], connections);
   const ports: HandlerPorts = {
     connectionOf: (peer) => connections.of(peer),
     refuses: ({ identity }) => connections.refuses(identity),
-    onDefect: options.onDefect ?? ((error, path) => process.emitWarning(error instanceof Error ? error : String(error), { code: `GODWIT_WIRE ${path}` })),
+    onDefect:
+      options.onDefect ??
+      ((error, path) => process.emitWarning(error instanceof Error ? error : String(error), { code: `GODWIT_WIRE ${path}` })),
   };
   for (const [name, handlers] of Object.entries(options.services)) addService(server, name as keyof Services, handlers as object, ports);
   const names = [...Object.keys(options.services), ...(options.raw ?? []).map(({ name }) => name)];
   const health = healthOf(server, names, ports);
-  addReflection(server, names, ports);
+  if (options.reflection ?? !options.raw?.length) addReflection(server, names, ports);
 
   await listen(connections.server, address);
   let closing: Promise<void> | undefined;
   return {
-    address: 'path' in address ? formatAddress(address) : formatAddress({ host: address.host, port: (connections.server.address() as net.AddressInfo).port }),
+    address:
+      'path' in address
+        ? formatAddress(address)
+        : formatAddress({ host: address.host, port: (connections.server.address() as net.AddressInfo).port }),
     health,
     close: (graceMs = CLOSE_GRACE_MS) => (closing ??= close(server, connections, address, graceMs)),
   };
@@ -100,7 +116,15 @@ function addService(server: grpc.Server, name: keyof Services, handlers: object,
     const handler = (handlers as Record<string, unknown>)[method];
     if (typeof handler !== 'function') throw new TypeError(`the service ${name} has no method ${method}`);
     // Bytes on this side: adapt() decodes, so that what does not fit is refused in words.
-    definition[method] = { path, requestStream, responseStream, requestSerialize: identity, requestDeserialize: identity, responseSerialize: identity, responseDeserialize: identity };
+    definition[method] = {
+      path,
+      requestStream,
+      responseStream,
+      requestSerialize: identity,
+      requestDeserialize: identity,
+      responseSerialize: identity,
+      responseDeserialize: identity,
+    };
     implementation[method] = adapt(info, handler.bind(handlers), ports);
   }
   server.addService(definition as unknown as grpc.ServiceDefinition, implementation);
@@ -129,7 +153,12 @@ async function listen(server: net.Server, address: ReturnType<typeof parseAddres
   }
 }
 
-async function close(server: grpc.Server, connections: Connections, address: ReturnType<typeof parseAddress>, graceMs: number): Promise<void> {
+async function close(
+  server: grpc.Server,
+  connections: Connections,
+  address: ReturnType<typeof parseAddress>,
+  graceMs: number,
+): Promise<void> {
   const stopped = new Promise<void>((resolve) => connections.server.close(() => resolve()));
   if ('path' in address) rmSync(address.path, { force: true });
   await new Promise<void>((resolve) => {

@@ -26,7 +26,9 @@ function knock(path: string): Promise<'somebody' | 'nobody'> {
     };
     const timer = setTimeout(() => tell('somebody'), ANSWER_MS);
     probe.once('connect', () => tell('somebody'));
-    probe.once('error', (error: NodeJS.ErrnoException) => tell(error.code === 'ECONNREFUSED' || error.code === 'ENOENT' ? 'nobody' : 'somebody'));
+    probe.once('error', (error: NodeJS.ErrnoException) =>
+      tell(error.code === 'ECONNREFUSED' || error.code === 'ENOENT' ? 'nobody' : 'somebody'),
+    );
   });
 }
 
