@@ -22,7 +22,13 @@ const spec = (more: object = {}) => ({
   memoryBytes: 128 << 20,
   vcpus: 1,
   labels: { team: 'test' },
-  boot: { kernel: 'vmlinuz', initrd: 'initrd', commandLine: running('while :; do echo tick; sleep 1; done'), kernelOrigin: 'vmlinuz', initrdOrigin: 'initrd' },
+  boot: {
+    kernel: 'vmlinuz',
+    initrd: 'initrd',
+    commandLine: running('while :; do echo tick; sleep 1; done'),
+    kernelOrigin: 'vmlinuz',
+    initrdOrigin: 'initrd',
+  },
   disks: [{ file: 'data.qcow2', bus: 'virtio', format: 'qcow2', sizeBytes: 1 << 20 }],
   ...more,
 });
@@ -39,7 +45,13 @@ beforeAll(async () => {
   copyFileSync(files.kernel686, path.join(folder, 'images', 'vmlinuz'));
   copyFileSync(files.initrd, path.join(folder, 'images', 'initrd'));
   controller = await TestController.start(path.join(folder, 'ca'));
-  host = new Host(folder, 'alpha', { join: { token: await controller.token() }, controllers: [controller.address], datastores: { main: store }, images: path.join(folder, 'images'), networks: {} });
+  host = new Host(folder, 'alpha', {
+    join: { token: await controller.token() },
+    controllers: [controller.address],
+    datastores: { main: store },
+    images: path.join(folder, 'images'),
+    networks: {},
+  });
   await host.start();
   await controller.nextSession(0);
 });
@@ -64,15 +76,24 @@ test('a VM is made, and what it is made of can be read back', async () => {
   const orderId = randomUUID();
   const made = await controller.order('create', { place: place(), spec: spec() }, { vmId, orderId });
   expect(made).toMatchObject({ state: 'ORDER_STATE_DONE', folder: { folder: 'guest', suspended: false } });
-  expect(made.folder!.spec).toMatchObject({ vmId, labels: { team: 'test' }, disks: [{ file: 'data.qcow2', format: 'qcow2', sizeBytes: 1 << 20 }] });
+  expect(made.folder!.spec).toMatchObject({
+    vmId,
+    labels: { team: 'test' },
+    disks: [{ file: 'data.qcow2', format: 'qcow2', sizeBytes: 1 << 20 }],
+  });
 
   // The same order again is answered, not done; another VM of that name is refused.
-  expect(await controller.order('create', { place: place(), spec: spec() }, { vmId, orderId })).toMatchObject({ state: 'ORDER_STATE_DONE' });
+  expect(await controller.order('create', { place: place(), spec: spec() }, { vmId, orderId })).toMatchObject({
+    state: 'ORDER_STATE_DONE',
+  });
   const other = await controller.order('create', { place: place(), spec: spec({ vmId: randomUUID() }) }, { vmId: randomUUID() });
   expect(other).toMatchObject({ state: 'ORDER_STATE_REFUSED', code: 'exists' });
 
   controller.send({ ask: { datastoreIds: [datastoreId] } });
-  const listed = await controller.until(() => controller.heard.find(({ message }) => message.datastore?.vmsListed)?.message.datastore, 'the list');
+  const listed = await controller.until(
+    () => controller.heard.find(({ message }) => message.datastore?.vmsListed)?.message.datastore,
+    'the list',
+  );
   expect(listed.vms).toMatchObject([{ folder: 'guest', spec: { vmId }, lease: { ownerHostId: '' } }]);
 });
 
@@ -80,17 +101,29 @@ test('it starts, is paused and goes on, and its console is relayed', async () =>
   const started = await controller.order('start', { place: place(), spec: spec() }, { vmId });
   expect(started).toMatchObject({ state: 'ORDER_STATE_DONE', vmm: { status: { vm: { state: 'VM_STATE_RUNNING' }, hostName: 'alpha' } } });
   expect(status()!.leaseEpoch).toBeGreaterThan(0);
-  expect(await controller.order('start', { place: place(), spec: spec() }, { vmId })).toMatchObject({ state: 'ORDER_STATE_REFUSED', code: 'wrong-state', line: expect.stringContaining('alpha') });
-  expect(await controller.order('remove', { place: place() }, { vmId })).toMatchObject({ state: 'ORDER_STATE_REFUSED', code: 'lease-held' });
+  expect(await controller.order('start', { place: place(), spec: spec() }, { vmId })).toMatchObject({
+    state: 'ORDER_STATE_REFUSED',
+    code: 'wrong-state',
+    line: expect.stringContaining('alpha'),
+  });
+  expect(await controller.order('remove', { place: place() }, { vmId })).toMatchObject({
+    state: 'ORDER_STATE_REFUSED',
+    code: 'lease-held',
+  });
 
-  expect(await controller.order('openConsole', { consoleId: 'c1', console: 'CONSOLE_KIND_SERIAL' }, { vmId })).toMatchObject({ state: 'ORDER_STATE_DONE' });
+  expect(await controller.order('openConsole', { consoleId: 'c1', console: 'CONSOLE_KIND_SERIAL' }, { vmId })).toMatchObject({
+    state: 'ORDER_STATE_DONE',
+  });
   await controller.until(() => controller.consoles.get('c1')?.text.includes('tick'), 'the guest on its console', 120_000);
 
   const paused = await controller.order('pause', {}, { vmId });
   expect(paused).toMatchObject({ state: 'ORDER_STATE_DONE' });
   // What an order changed is told before its result.
-  const at = (find: (message: (typeof controller.heard)[0]['message']) => boolean): number => controller.heard.findIndex(({ message }) => find(message));
-  expect(at(({ vmm }) => vmm?.status?.vm?.state === 'VM_STATE_PAUSED')).toBeLessThan(at(({ result }) => result?.orderId === paused.orderId));
+  const at = (find: (message: (typeof controller.heard)[0]['message']) => boolean): number =>
+    controller.heard.findIndex(({ message }) => find(message));
+  expect(at(({ vmm }) => vmm?.status?.vm?.state === 'VM_STATE_PAUSED')).toBeLessThan(
+    at(({ result }) => result?.orderId === paused.orderId),
+  );
   expect(await controller.order('resume', {}, { vmId })).toMatchObject({ state: 'ORDER_STATE_DONE', vmm: { status: { pauses: [] } } });
 });
 
@@ -100,7 +133,10 @@ test('it outlives its agent, which is killed, and is found again; counters come'
   expect(hello!.vmms).toHaveLength(1);
   expect(hello!.vmms[0]).toMatchObject({ place: place() });
   await controller.until(() => status()?.vm?.state === 'VM_STATE_RUNNING' && status()?.pid === pid, 'the same process');
-  const counters = await controller.until(() => controller.session_.heard.findLast(({ counters }) => counters?.vms[0]?.counters)?.counters, 'counters');
+  const counters = await controller.until(
+    () => controller.session_.heard.findLast(({ counters }) => counters?.vms[0]?.counters)?.counters,
+    'counters',
+  );
   expect(counters.vms[0].counters.run_seconds).toBeGreaterThan(0);
 });
 
@@ -126,8 +162,13 @@ test('suspended and resumed; a plain start of a suspended VM is refused', async 
   const suspended = await controller.order('suspend', {}, { vmId });
   expect(suspended).toMatchObject({ state: 'ORDER_STATE_DONE', saved: { stateBytes: expect.any(Number) } });
   expect(status()).toMatchObject({ ended: 'suspended', vm: { state: 'VM_STATE_SUSPENDED' } });
-  expect(await controller.order('start', { place: place(), spec: spec() }, { vmId })).toMatchObject({ state: 'ORDER_STATE_REFUSED', code: 'wrong-state' });
-  expect(await controller.order('resumeSuspended', { place: place(), spec: spec() }, { vmId })).toMatchObject({ state: 'ORDER_STATE_DONE' });
+  expect(await controller.order('start', { place: place(), spec: spec() }, { vmId })).toMatchObject({
+    state: 'ORDER_STATE_REFUSED',
+    code: 'wrong-state',
+  });
+  expect(await controller.order('resumeSuspended', { place: place(), spec: spec() }, { vmId })).toMatchObject({
+    state: 'ORDER_STATE_DONE',
+  });
 });
 
 test('a VMM that is killed is reported with the cause, its VM can be started again once the lease has run out', async () => {
@@ -137,7 +178,10 @@ test('a VMM that is killed is reported with the cause, its VM can be started aga
   expect(ended).toMatchObject({ ended: 'error', line: expect.stringContaining('SIGKILL') });
   const early = await controller.order('start', { place: place(), spec: spec() }, { vmId });
   expect(early).toMatchObject({ state: 'ORDER_STATE_REFUSED', code: 'lease-held', line: expect.stringContaining('alpha') });
-  expect(await controller.order('start', { place: place(), spec: spec(), takeOver: true }, { vmId })).toMatchObject({ line: '', state: 'ORDER_STATE_DONE' });
+  expect(await controller.order('start', { place: place(), spec: spec(), takeOver: true }, { vmId })).toMatchObject({
+    line: '',
+    state: 'ORDER_STATE_DONE',
+  });
 });
 
 test('one killed while no agent looks is told of afterwards; garbage in the state folder does no harm', async () => {
@@ -159,17 +203,36 @@ test('one killed while no agent looks is told of afterwards; garbage in the stat
 });
 
 test('its disks are grown, it is renamed, and removed', async () => {
-  const grown = await controller.order('change', { place: place(), spec: spec({ name: 'renamed' }), growDisks: { 'data.qcow2': 4 << 20 } }, { vmId, timeMs: 60_000 });
-  expect(grown).toMatchObject({ state: 'ORDER_STATE_DONE', folder: { folder: 'renamed', spec: { name: 'renamed', disks: [{ sizeBytes: 4 << 20 }] } } });
+  const grown = await controller.order(
+    'change',
+    { place: place(), spec: spec({ name: 'renamed' }), growDisks: { 'data.qcow2': 4 << 20 } },
+    { vmId, timeMs: 60_000 },
+  );
+  expect(grown).toMatchObject({
+    state: 'ORDER_STATE_DONE',
+    folder: { folder: 'renamed', spec: { name: 'renamed', disks: [{ sizeBytes: 4 << 20 }] } },
+  });
   const clone = { vmId: randomUUID(), name: 'clone' };
   const copy = { copy: { place: { datastoreId, folder: 'renamed' }, file: 'data.qcow2', linked: true } };
-  const cloned = await controller.order('create', { place: { datastoreId, folder: 'clone' }, spec: spec({ ...clone, disks: [{ file: 'data.qcow2', format: 'qcow2', origin: copy }] }) }, { vmId: clone.vmId });
+  const cloned = await controller.order(
+    'create',
+    { place: { datastoreId, folder: 'clone' }, spec: spec({ ...clone, disks: [{ file: 'data.qcow2', format: 'qcow2', origin: copy }] }) },
+    { vmId: clone.vmId },
+  );
   expect(cloned).toMatchObject({ state: 'ORDER_STATE_DONE', folder: { spec: { disks: [{ sizeBytes: 4 << 20 }] } } });
-  for (const [id, name] of [[vmId, 'renamed'], [clone.vmId, 'clone']])
-    expect(await controller.order('remove', { place: { datastoreId, folder: name } }, { vmId: id })).toMatchObject({ state: 'ORDER_STATE_DONE' });
+  for (const [id, name] of [
+    [vmId, 'renamed'],
+    [clone.vmId, 'clone'],
+  ])
+    expect(await controller.order('remove', { place: { datastoreId, folder: name } }, { vmId: id })).toMatchObject({
+      state: 'ORDER_STATE_DONE',
+    });
   const from = controller.heard.length;
   controller.send({ ask: { datastoreIds: [datastoreId] } });
-  const listed = await controller.until(() => controller.heard.slice(from).find(({ message }) => message.datastore?.vmsListed)?.message.datastore, 'the list');
+  const listed = await controller.until(
+    () => controller.heard.slice(from).find(({ message }) => message.datastore?.vmsListed)?.message.datastore,
+    'the list',
+  );
   expect(listed.vms).toEqual([]);
 });
 

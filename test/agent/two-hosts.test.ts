@@ -26,7 +26,13 @@ const spec = () => ({
   memoryBytes: 128 << 20,
   vcpus: 1,
   networks: [{ network: 'user', adapter: 'virtio', mac: '52:54:00:12:34:56' }],
-  boot: { kernel: 'vmlinuz', initrd: 'initrd', commandLine: running('while :; do echo tick; sleep 1; done'), kernelOrigin: 'vmlinuz', initrdOrigin: 'initrd' },
+  boot: {
+    kernel: 'vmlinuz',
+    initrd: 'initrd',
+    commandLine: running('while :; do echo tick; sleep 1; done'),
+    kernelOrigin: 'vmlinuz',
+    initrdOrigin: 'initrd',
+  },
 });
 
 beforeAll(async () => {
@@ -75,35 +81,63 @@ test('both have joined; keys are private; the certificate is renewed over the se
 
 const on = (host: Host) => ({ vmId, host: host.hostId });
 const migrations = (host: Host, migrationId: string) =>
-  controller.heard.filter(({ hostId, message }) => hostId === host.hostId && message.migration?.migrationId === migrationId).map(({ message }) => message.migration!);
+  controller.heard
+    .filter(({ hostId, message }) => hostId === host.hostId && message.migration?.migrationId === migrationId)
+    .map(({ message }) => message.migration!);
 
 test('a VM is started on one and moves to the other', async () => {
-  expect(await controller.order('create', { place: place(), spec: spec() }, on(alpha))).toMatchObject({ line: '', state: 'ORDER_STATE_DONE' });
-  expect(await controller.order('start', { place: place(), spec: spec() }, on(alpha))).toMatchObject({ line: '', state: 'ORDER_STATE_DONE' });
+  expect(await controller.order('create', { place: place(), spec: spec() }, on(alpha))).toMatchObject({
+    line: '',
+    state: 'ORDER_STATE_DONE',
+  });
+  expect(await controller.order('start', { place: place(), spec: spec() }, on(alpha))).toMatchObject({
+    line: '',
+    state: 'ORDER_STATE_DONE',
+  });
   const held = await controller.order('start', { place: place(), spec: spec() }, on(beta));
   expect(held).toMatchObject({ state: 'ORDER_STATE_REFUSED', code: 'lease-held', line: expect.stringContaining('alpha') });
 
   const migrationId = randomUUID();
   const prepared = await controller.order('prepareIncoming', { migrationId, place: place(), spec: spec(), waitMs: 60_000 }, on(beta));
-  expect(prepared).toMatchObject({ line: '', state: 'ORDER_STATE_DONE', waiting: { address: expect.stringMatching(/^127\.0\.0\.1:\d+$/) } });
+  expect(prepared).toMatchObject({
+    line: '',
+    state: 'ORDER_STATE_DONE',
+    waiting: { address: expect.stringMatching(/^127\.0\.0\.1:\d+$/) },
+  });
   const { address, token } = prepared.waiting!;
   const begun = await controller.order('migrateOut', { migrationId, targetAddress: address, token, targetHost: 'beta' }, on(alpha));
   expect(begun).toMatchObject({ line: '', state: 'ORDER_STATE_DONE', migration: { migrationId, vmId } });
 
-  const record = await controller.until(() => migrations(alpha, migrationId).find((one) => one.record?.outcome)?.record, 'the last record', 120_000);
+  const record = await controller.until(
+    () => migrations(alpha, migrationId).find((one) => one.record?.outcome)?.record,
+    'the last record',
+    120_000,
+  );
   expect(record).toMatchObject({ line: expect.any(String), outcome: 'completed', vmIs: 'target', targetHost: 'beta' });
   await controller.until(() => migrations(beta, migrationId).find(({ targetOutcome }) => targetOutcome === 'runs'), 'the target');
-  await controller.until(() => controller.heard.some(({ hostId, message: { vmm } }) => hostId === alpha.hostId && vmm?.status?.ended === 'migrated'), 'the end of the source');
-  await controller.until(() => controller.heard.some(({ hostId, message: { vmm } }) => hostId === beta.hostId && vmm?.status?.vm?.state === 'VM_STATE_RUNNING'), 'the VM on beta');
+  const ended = await controller.until(
+    () => controller.heard.find(({ hostId, message: { vmm } }) => hostId === alpha.hostId && vmm?.status?.ended)?.message.vmm,
+    'the end of the source',
+  );
+  expect(ended.status).toMatchObject({ ended: 'migrated', vm: { state: 'VM_STATE_STOPPED' } });
+  await controller.until(
+    () => controller.heard.some(({ hostId, message: { vmm } }) => hostId === beta.hostId && vmm?.status?.vm?.state === 'VM_STATE_RUNNING'),
+    'the VM on beta',
+  );
   expect(alpha.vmmFolders).toEqual([]);
 
   // Told again with each Hello until a controller has it.
   const before = controller.sessions.length;
   await alpha.end('SIGKILL');
   await alpha.start();
-  expect((await controller.nextSession(before)).heard[0].hello!.migrations).toMatchObject([{ migrationId, side: 'source', record: { outcome: 'completed' } }]);
+  expect((await controller.nextSession(before)).heard[0].hello!.migrations).toMatchObject([
+    { migrationId, side: 'source', record: { outcome: 'completed' } },
+  ]);
   controller.of(alpha.hostId).out.offer({ acknowledge: { migrationIds: [migrationId] } });
-  expect(await controller.order('cancelMigration', { migrationId, why: 'late' }, on(alpha))).toMatchObject({ state: 'ORDER_STATE_REFUSED', code: 'not-here' });
+  expect(await controller.order('cancelMigration', { migrationId, why: 'late' }, on(alpha))).toMatchObject({
+    state: 'ORDER_STATE_REFUSED',
+    code: 'not-here',
+  });
 });
 
 test('a move that is called off leaves nothing on the target, and cannot be prepared any more', async () => {
@@ -135,7 +169,13 @@ test('the network is one process that outlives both agents; no secret is in any 
   const secrets = controller.heard.flatMap(({ message: { result } }) => (result?.waiting ? [result.waiting.token] : []));
   expect(secrets).toHaveLength(3);
   for (const host of [alpha, beta]) {
-    const logs = [host.logText, host.vmmLog(), ...readdirSync(host.stateDir).filter((name) => name.endsWith('.log')).map((name) => readFileSync(path.join(host.stateDir, name), 'utf8'))].join('');
+    const logs = [
+      host.logText,
+      host.vmmLog(),
+      ...readdirSync(host.stateDir)
+        .filter((name) => name.endsWith('.log'))
+        .map((name) => readFileSync(path.join(host.stateDir, name), 'utf8')),
+    ].join('');
     for (const secret of secrets) expect(logs).not.toContain(secret);
     // A good run logs no warnings.
     expect(host.complaints).toEqual([]);

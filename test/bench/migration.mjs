@@ -96,8 +96,6 @@ async function main() {
   const machine = { ...machineFacts(), qemu: /QEMU emulator version (\S+)/.exec(spawnSync('qemu-system-i386', ['--version'], { encoding: 'utf8' }).stdout ?? '')?.[0] };
   const images = await oracleImages(say);
   const rig = await Rig.create({ priority: -Number(values.prefer) });
-  // The VMMs are sessions of their own: nobody else ends them.
-  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => void rig.remove().then(() => process.exit(130)));
   const samples = [];
   const report = () => ({ machine, moves: moves * rounds, limitMs, rows: summarize(rows, samples, sides) });
   try {

@@ -31,8 +31,8 @@ class Terminal {
   type(text: string): void {
     this.child.stdin!.write(text);
   }
-  async shows(text: string, where: 'out' | 'err' = 'out'): Promise<void> {
-    for (let waited = 0; !this[where].includes(text); waited += 50) {
+  async shows(text: string | RegExp, where: 'out' | 'err' = 'out'): Promise<void> {
+    for (let waited = 0; typeof text === 'string' ? !this[where].includes(text) : !text.test(this[where]); waited += 50) {
       if (waited > 180_000) throw new Error(`'${text}' was not shown: ${this.out.slice(-1000)}\n${this.err}`);
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
@@ -88,6 +88,7 @@ test('a VM moves from one terminal to the other, counts on, and answers there', 
   const typing = setInterval(() => target.type('hello\n'), 3_000);
   target.type('hello\n');
   await target.shows('you said hello').finally(() => clearInterval(typing));
+  await target.shows(/count \d+\r?\n(?:.*\n)*count \d+\r?\n/);
   const before = [...source.out.matchAll(/count (\d+)\r?\n/g)].map(([, n]) => Number(n));
   const after = [...target.out.matchAll(/count (\d+)\r?\n/g)].map(([, n]) => Number(n));
   // Lines may be cut where the VM moved, never repeated or counted anew.

@@ -10,10 +10,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { godwit } from '../bench/migration/godwit-side.mjs';
 import { Probe } from '../bench/migration/probe.mjs';
 import { Rig } from '../bench/migration/rig.mjs';
-import { longestGap, nowMs } from '../bench/migration/series.mjs';
+import { gapAcross, nowMs } from '../bench/migration/series.mjs';
 import { cache, Oracle, oracleCommandLine, oracleImages } from './guest.mjs';
 
 jest.setTimeout(240_000);
+/** An answer may be on its way when the process stops. */
+const EDGE_MS = 5;
 
 interface Guest {
   vm: Awaited<ReturnType<typeof godwit.start>>;
@@ -100,11 +102,11 @@ rooted('the probe sees a stop of known length, and no less', async () => {
     const goesOn = nowMs();
     process.kill(pid, 'SIGCONT');
     await sleep(1000);
-    const gap = longestGap(probe.times, began, nowMs());
-    // Not a moment less than it stood still; and it is that stop, not another.
-    expect(gap.ms).toBeGreaterThanOrEqual(goesOn - stopped);
-    expect(gap.from).toBeLessThanOrEqual(stopped);
-    expect(gap.to).toBeGreaterThanOrEqual(goesOn);
+    // No answer was sent while it stood still: one gap spans all of that. (Another stall of a busy machine may be longer.)
+    const gap = gapAcross(probe.times, stopped + EDGE_MS, goesOn - EDGE_MS);
+    expect(gap.ms).toBeGreaterThanOrEqual(goesOn - stopped - EDGE_MS);
+    expect(gap.from).toBeLessThanOrEqual(stopped + EDGE_MS);
+    expect(gap.to).toBeGreaterThanOrEqual(goesOn - EDGE_MS);
     console.log(`stopped for ${(goesOn - stopped).toFixed(1)} to ${(goesOn - began).toFixed(1)} ms, the probe saw ${gap.ms.toFixed(1)} ms`);
   } finally {
     await probe.stop();

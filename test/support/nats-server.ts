@@ -147,6 +147,15 @@ export class NatsNode {
   /** Stops it as it stands: its connections stay open and nothing is answered. */
   hang(): void {
     this.process?.kill('SIGSTOP');
+    // The signal is on its way: all its threads stand when each says so.
+    for (let tries = 0; tries < 1000 && !this.stands(); tries++) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2);
+  }
+
+  private stands(): boolean {
+    const pid = this.process?.pid;
+    if (pid === undefined) return true;
+    const tasks = `/proc/${pid}/task`;
+    return fs.readdirSync(tasks).every((task) => /\) [TtZX] /.test(fs.readFileSync(`${tasks}/${task}/stat`, 'utf8')));
   }
 
   goOn(): void {

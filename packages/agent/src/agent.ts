@@ -51,12 +51,12 @@ export interface Agent {
 
 /** Starts; resolves when the VMs that are here have been found and the controllers are being dialled. @throws AgentError, one line */
 export async function startAgent(input: unknown, options: AgentOptions): Promise<Agent> {
-  const config = checkAgentConfig(input, 'the agent\'s configuration');
+  const config = checkAgentConfig(input, "the agent's configuration");
   privateFolder(config.stateDir);
   const log = options.log ?? loggerOf(config);
   const unlock = lockFolder(config.stateDir);
   const stopped = new AbortController();
-  const closers: (() => void | Promise<unknown>)[] = [unlock, () => stopped.abort()];
+  const closers: (() => unknown)[] = [unlock, () => stopped.abort()];
   const stop = async (): Promise<void> => {
     for (const close of closers.splice(0).reverse()) await close();
   };
@@ -68,14 +68,25 @@ export async function startAgent(input: unknown, options: AgentOptions): Promise
   }
 }
 
-async function run(config: AgentConfig, options: AgentOptions, log: Logger, signal: AbortSignal, closers: (() => void | Promise<unknown>)[]): Promise<string> {
+async function run(
+  config: AgentConfig,
+  options: AgentOptions,
+  log: Logger,
+  signal: AbortSignal,
+  closers: (() => unknown)[],
+): Promise<string> {
   const state = HostState.open(config.stateDir, config.hostId);
   const { hostId } = state;
   const cpu = hostCpu(config.cpu);
   const journal = new JournalFile(config.stateDir);
   closers.push(() => journal.close());
   const book = new MigrationBook(config.stateDir);
-  const supervisor = new Supervisor({ stateDir: config.stateDir, host: { hostId, hostName: config.name }, command: options.vmmCommand, log });
+  const supervisor = new Supervisor({
+    stateDir: config.stateDir,
+    host: { hostId, hostName: config.name },
+    command: options.vmmCommand,
+    log,
+  });
   closers.push(() => supervisor.leave());
   const datastores = new Datastores(config.datastores, log);
   closers.push(() => datastores.stop());
@@ -101,9 +112,28 @@ async function run(config: AgentConfig, options: AgentOptions, log: Logger, sign
 
   let controller: Peer | undefined;
   const consoles = new Consoles(() => controller?.duplex('Console'), log);
-  const world: World = { config, cpu, state, supervisor, datastores, networks, facts, book, consoles, tls: identity.files, holder: newHolder(hostId, config.name) };
+  const world: World = {
+    config,
+    cpu,
+    state,
+    supervisor,
+    datastores,
+    networks,
+    facts,
+    book,
+    consoles,
+    tls: identity.files,
+    holder: newHolder(hostId, config.name),
+  };
   const handlers = { ...vmOrders(world), ...migrationOrders(world), ...folderOrders(world) };
-  const orders = new Orders({ state, journal: journal.journal, handlers, log, hostName: config.name, send: (result, vmId) => reporter.result(result, vmId) });
+  const orders = new Orders({
+    state,
+    journal: journal.journal,
+    handlers,
+    log,
+    hostName: config.name,
+    send: (result, vmId) => reporter.result(result, vmId),
+  });
 
   // VMs first: they are here, whatever else is missing.
   for (const report of await supervisor.adopt()) reporter.ended(report);
@@ -146,7 +176,10 @@ async function run(config: AgentConfig, options: AgentOptions, log: Logger, sign
   };
   const addresses = (): string[] => [...new Set([...config.controllers, ...state.controllers])];
   void dialForEver({ addresses, session, log }, signal);
-  log.info({ host: hostId, name: config.name, vms: supervisor.all.length, datastores: datastores.reachable, networks: networks.usable }, 'the agent is up');
+  log.info(
+    { host: hostId, name: config.name, vms: supervisor.all.length, datastores: datastores.reachable, networks: networks.usable },
+    'the agent is up',
+  );
   return hostId;
 }
 
@@ -156,7 +189,8 @@ function privateFolder(folder: string): void {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     const { mode, uid } = statSync(folder);
     if (mode & 0o077) throw new AgentError(`the state folder ${folder} is open to others: chmod 700 ${folder}`);
-    if (uid !== process.getuid!()) throw new AgentError(`the state folder ${folder} belongs to another user: run the agent as that one, or choose another stateDir`);
+    if (uid !== process.getuid!())
+      throw new AgentError(`the state folder ${folder} belongs to another user: run the agent as that one, or choose another stateDir`);
   } catch (error) {
     if (error instanceof AgentError) throw error;
     throw new AgentError(`the state folder ${folder} cannot be used: ${lineOf(error)}`);
@@ -164,4 +198,7 @@ function privateFolder(folder: string): void {
 }
 
 const loggerOf = ({ log, name }: AgentConfig): Logger =>
-  pino({ level: log.level, base: { host: name }, redact: ['token', '*.token', '*.*.token'], timestamp: pino.stdTimeFunctions.isoTime }, pino.destination({ dest: log.file ?? 2, sync: true }));
+  pino(
+    { level: log.level, base: { host: name }, redact: ['token', '*.token', '*.*.token'], timestamp: pino.stdTimeFunctions.isoTime },
+    pino.destination({ dest: log.file ?? 2, sync: true }),
+  );

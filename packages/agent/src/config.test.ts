@@ -6,7 +6,12 @@ const good = { schema: 1, stateDir: '/tmp/a', controllers: ['10.0.0.1:7443'] };
 
 test('what is left out has its default', () => {
   const config = checkAgentConfig(good, 'x');
-  expect(config).toMatchObject({ migration: { host: '127.0.0.1' }, networks: { user: { kind: 'user' } }, datastores: {}, reservedMemoryMiB: 256 });
+  expect(config).toMatchObject({
+    migration: { host: '127.0.0.1' },
+    networks: { user: { kind: 'user' } },
+    datastores: {},
+    reservedMemoryMiB: 256,
+  });
   expect(config.name).not.toBe('');
 });
 

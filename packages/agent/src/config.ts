@@ -34,7 +34,16 @@ const network = z.discriminatedUnion('kind', [
         address: text.optional(),
         mtu: z.number().int().optional(),
         uplink: interfaceName.optional(),
-        vxlan: z.strictObject({ name: interfaceName, id: z.number().int(), local: text, remotes: z.array(text), port: z.number().int().optional(), mtu: z.number().int().optional() }).optional(),
+        vxlan: z
+          .strictObject({
+            name: interfaceName,
+            id: z.number().int(),
+            local: text,
+            remotes: z.array(text),
+            port: z.number().int().optional(),
+            mtu: z.number().int().optional(),
+          })
+          .optional(),
       })
       .optional(),
   }),
@@ -62,10 +71,14 @@ export const agentConfig = z.strictObject({
   /** A folder of images and kernels that VMs may be made from, by name. */
   images: text.optional(),
   /** What of the CPU VMs may have: only these, or all without those. */
-  cpu: z.union([z.strictObject({ features: z.array(text).min(1).max(512) }), z.strictObject({ without: z.array(text).max(512) })]).optional(),
+  cpu: z
+    .union([z.strictObject({ features: z.array(text).min(1).max(512) }), z.strictObject({ without: z.array(text).max(512) })])
+    .optional(),
   /** Kept for the host itself, MiB. */
   reservedMemoryMiB: z.number().int().min(0).default(256),
-  log: z.strictObject({ level: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'), file: text.optional() }).default({ level: 'info' }),
+  log: z
+    .strictObject({ level: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'), file: text.optional() })
+    .default({ level: 'info' }),
 });
 /** As it is written; `parseAgentConfig` fills in the defaults. */
 export type AgentConfigInput = z.input<typeof agentConfig>;
@@ -89,7 +102,9 @@ export function checkAgentConfig(value: unknown, where: string): AgentConfig {
   const socket = controlSocket(config.stateDir, '0'.repeat(36));
   if (Buffer.byteLength(socket) > MAX_SOCKET_PATH) {
     const most = MAX_SOCKET_PATH - (Buffer.byteLength(socket) - Buffer.byteLength(config.stateDir));
-    throw new AgentError(`${where}: stateDir: its path must have at most ${most} bytes, for sockets lie in it: choose a shorter one than ${config.stateDir}`);
+    throw new AgentError(
+      `${where}: stateDir: its path must have at most ${most} bytes, for sockets lie in it: choose a shorter one than ${config.stateDir}`,
+    );
   }
   return config;
 }

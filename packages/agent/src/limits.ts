@@ -20,8 +20,6 @@ export const VMM_ANSWER_MS = 10_000;
 export const SUSPEND_MS = 600_000;
 /** How often it is looked whether a VM's saved state has been loaded, ms. */
 export const RESUMED_LOOK_MS = 200;
-/** From the start of its process until a VMM serves its socket, ms, on a loaded host. */
-export const VMM_UP_MS = 60_000;
 /** A VMM that was told to end and does not, ms: then its process is ended. */
 export const VMM_END_MS = 15_000;
 /** Folders of VMMs that have ended, kept for their logs. */
@@ -79,17 +77,11 @@ export const DIAL_FIRST_MS = 250;
 export const DIAL_LAST_MS = 15_000;
 /** A session that lasted so long was a good one: the next dial is quick again, ms. */
 export const GOOD_SESSION_MS = 30_000;
-/** Connection checks, ms: a controller that vanished is noticed within 30 s. */
-export const KEEPALIVE_MS = 20_000;
-export const KEEPALIVE_TIMEOUT_MS = 10_000;
 /** Report intervals when the controller names none, and the bounds that hold whatever it names, ms. */
 export const REPORT_INTERVAL_MS = 5_000;
 export const COUNTERS_INTERVAL_MS = 15_000;
 export const MIN_INTERVAL_MS = 500;
 export const MAX_INTERVAL_MS = 60_000;
-/** Certificates are renewed when this share of their life has passed; looked at each RENEW_LOOK_MS. */
-export const RENEW_AT = 2 / 3;
-export const RENEW_LOOK_MS = 60_000;
 /** One Join or Renew, ms. */
 export const JOIN_MS = 15_000;
 /** A line about a controller that cannot be reached is repeated so often, ms. */
@@ -98,7 +90,9 @@ export const REPEAT_LINE_MS = 60_000;
 /** Between two looks at a network of this host, ms. */
 export const NETWORK_INTERVAL_MS = 5_000;
 /** Until a user-mode network that was started answers, ms. */
-export const USERNET_UP_MS = 10_000;
+export const USERNET_UP_MS = 30_000;
+/** One that ended because another agent's has its address: that one answers in this time, ms. */
+export const USERNET_OTHER_MS = 3_000;
 
 /** Consoles that are relayed at a time, and bytes that wait for a slow side. */
 export const MAX_CONSOLES = 256;

@@ -57,7 +57,13 @@ export interface VmSpec {
 
 /** VmmStatus (vmm.proto). */
 export interface VmmStatus {
-  readonly vm?: { readonly vmId: string; readonly name: string; readonly state: string; readonly memoryBytes?: number; readonly usedFeatures?: readonly string[] } | null;
+  readonly vm?: {
+    readonly vmId: string;
+    readonly name: string;
+    readonly state: string;
+    readonly memoryBytes?: number;
+    readonly usedFeatures?: readonly string[];
+  } | null;
   readonly pauses: readonly string[];
   readonly line: string;
   readonly hostId: string;
@@ -175,7 +181,13 @@ export interface OrderResult extends OrderAnswer {
 
 /** The bodies of Order by their field's name. */
 export interface OrderBodies {
-  readonly start: { readonly place: VmPlace; readonly spec: VmSpec; readonly takeOver: boolean; readonly paused: boolean; readonly discardSavedState: boolean };
+  readonly start: {
+    readonly place: VmPlace;
+    readonly spec: VmSpec;
+    readonly takeOver: boolean;
+    readonly paused: boolean;
+    readonly discardSavedState: boolean;
+  };
   readonly stop: { readonly how: 'HOW_UNSPECIFIED' | 'BUTTON' | 'KILL' };
   readonly reset: object;
   readonly pause: object;
@@ -184,7 +196,13 @@ export interface OrderBodies {
   readonly resumeSuspended: { readonly place: VmPlace; readonly spec: VmSpec; readonly takeOver: boolean };
   readonly prepareIncoming: { readonly migrationId: string; readonly place: VmPlace; readonly spec: VmSpec; readonly waitMs: number };
   readonly dropIncoming: { readonly migrationId: string };
-  readonly migrateOut: { readonly migrationId: string; readonly targetAddress: string; readonly token: string; readonly settings?: object | null; readonly targetHost: string };
+  readonly migrateOut: {
+    readonly migrationId: string;
+    readonly targetAddress: string;
+    readonly token: string;
+    readonly settings?: object | null;
+    readonly targetHost: string;
+  };
   readonly changeMigration: { readonly migrationId: string; readonly settings?: object | null };
   readonly cancelMigration: { readonly migrationId: string; readonly why: string };
   readonly create: { readonly place: VmPlace; readonly spec: VmSpec };

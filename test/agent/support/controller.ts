@@ -1,6 +1,22 @@
 /** A controller of a few lines for tests of the agent: speaks agent.proto over mutual TLS, keeps all it hears, hands out orders. */
 import { randomUUID } from 'node:crypto';
-import { type AgentConsole, type AgentMessage, Authority, type Call, Certificates, type JoinRequest, JoinTokens, type OrderResult, Queue, type RenewRequest, sealJoinToken, serve, serverTls, type VmmReport, type WireServer } from '@godwit/wire';
+import {
+  type AgentConsole,
+  type AgentMessage,
+  Authority,
+  type Call,
+  Certificates,
+  type JoinRequest,
+  JoinTokens,
+  type OrderResult,
+  Queue,
+  type RenewRequest,
+  sealJoinToken,
+  serve,
+  serverTls,
+  type VmmReport,
+  type WireServer,
+} from '@godwit/wire';
 
 type Draft = Record<string, unknown>;
 
@@ -35,7 +51,10 @@ export class TestController {
   private server!: WireServer;
 
   private constructor(readonly authority: Authority) {
-    const records = new Map<string, { readonly id: string; readonly hash: string; readonly endsAtMs: number; readonly usedAtMs?: number }>();
+    const records = new Map<
+      string,
+      { readonly id: string; readonly hash: string; readonly endsAtMs: number; readonly usedAtMs?: number }
+    >();
     this.tokens = new JoinTokens(
       {
         put: async (record) => void records.set(record.id, record),
@@ -79,14 +98,18 @@ export class TestController {
 
   private async join({ token, csrPem, hostId }: JoinRequest) {
     await this.tokens.use(sealJoinToken(this.authority.fingerprint, token));
-    const certificatePem = await this.authority.issue(csrPem, { kind: 'host', hostId }, { validMs: this.certificateMs });
+    const certificatePem = await this.authority.issue(
+      csrPem,
+      { kind: 'host', hostId },
+      { validMs: this.certificateMs, addresses: ['127.0.0.1'] },
+    );
     return { hostId, certificatePem, caPem: this.authority.caPem, controllers: [this.address] };
   }
 
   private async renew({ csrPem }: RenewRequest, { peer }: Call) {
     if (peer.kind !== 'host') throw new Error('only a host renews');
     this.renewed++;
-    return { certificatePem: await this.authority.issue(csrPem, peer), caPem: this.authority.caPem };
+    return { certificatePem: await this.authority.issue(csrPem, peer, { addresses: ['127.0.0.1'] }), caPem: this.authority.caPem };
   }
 
   get address(): string {
@@ -119,9 +142,17 @@ export class TestController {
     this.heard.push({ hostId: session.hostId, message });
     if (message.hello)
       session.out.offer({
-        welcome: { protocol: 1, term: this.term, controllerId: 'test', reportIntervalMs: this.reportIntervalMs, countersIntervalMs: 1_000, controllers: [this.address] },
+        welcome: {
+          protocol: 1,
+          term: this.term,
+          controllerId: 'test',
+          reportIntervalMs: this.reportIntervalMs,
+          countersIntervalMs: 1_000,
+          controllers: [this.address],
+        },
       });
-    if (message.result && this.acknowledges && message.result.state !== 'ORDER_STATE_WORKING') session.out.offer({ acknowledge: { orderIds: [message.result.orderId] } });
+    if (message.result && this.acknowledges && message.result.state !== 'ORDER_STATE_WORKING')
+      session.out.offer({ acknowledge: { orderIds: [message.result.orderId] } });
     for (const listener of [...this.listeners]) listener();
   }
 
@@ -162,7 +193,11 @@ export class TestController {
       };
       const timer = setTimeout(() => {
         this.listeners.delete(look);
-        reject(new Error(`${what} was not heard within ${limitMs} ms; the last: ${JSON.stringify(this.heard.slice(-4).map(({ message }) => ({ ...message, host: undefined }))).slice(0, 1_500)}`));
+        reject(
+          new Error(
+            `${what} was not heard within ${limitMs} ms; the last: ${JSON.stringify(this.heard.slice(-4).map(({ message }) => ({ ...message, host: undefined }))).slice(0, 1_500)}`,
+          ),
+        );
       }, limitMs);
       this.listeners.add(look);
       look();
@@ -186,7 +221,11 @@ export class TestController {
   }
 
   /** Gives an order and waits for its result. */
-  order(kind: string, body: Draft, { vmId = '', timeMs = 120_000, orderId = randomUUID(), term = this.term, host = this.session_.hostId } = {}): Promise<OrderResult> {
+  order(
+    kind: string,
+    body: Draft,
+    { vmId = '', timeMs = 120_000, orderId = randomUUID(), term = this.term, host = this.session_.hostId } = {},
+  ): Promise<OrderResult> {
     const result = this.result(orderId, timeMs + 30_000);
     this.of(host).out.offer({ order: { orderId, term, operationId: '', vmId, timeMs, [kind]: body } });
     return result;
@@ -195,7 +234,9 @@ export class TestController {
   result(orderId: string, limitMs = 60_000): Promise<OrderResult> {
     const from = this.heard.length;
     return this.until(
-      () => this.heard.slice(from).find(({ message: { result } }) => result?.orderId === orderId && result.state !== 'ORDER_STATE_WORKING')?.message.result,
+      () =>
+        this.heard.slice(from).find(({ message: { result } }) => result?.orderId === orderId && result.state !== 'ORDER_STATE_WORKING')
+          ?.message.result,
       `the result of order ${orderId}`,
       limitMs,
     );
@@ -203,6 +244,9 @@ export class TestController {
 
   /** The last report of the VM's process, in any session. */
   vmm(vmId: string): VmmReport | undefined {
-    return this.heard.map(({ message }) => message.vmm).filter((vmm) => vmm?.status?.vm?.vmId === vmId).at(-1);
+    return this.heard
+      .map(({ message }) => message.vmm)
+      .filter((vmm) => vmm?.status?.vm?.vmId === vmId)
+      .at(-1);
   }
 }

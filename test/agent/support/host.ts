@@ -25,7 +25,10 @@ export class Host {
 
   async start(limitMs = 60_000): Promise<void> {
     const file = path.join(this.folder, `${this.name}.json`);
-    writeFileSync(file, JSON.stringify({ schema: 1, stateDir: this.stateDir, name: this.name, log: { level: 'debug', file: this.log }, ...this.config }));
+    writeFileSync(
+      file,
+      JSON.stringify({ schema: 1, stateDir: this.stateDir, name: this.name, log: { level: 'debug', file: this.log }, ...this.config }),
+    );
     const child = spawn(process.execPath, [MAIN, file], { stdio: ['ignore', 'pipe', 'pipe'] });
     this.child = child;
     let stderr = '';
@@ -71,7 +74,10 @@ export class Host {
   }
 
   vmmLog(): string {
-    return [...this.vmmFolders.map((id) => path.join('vms', id)), ...readdirSync(path.join(this.stateDir, 'ended')).map((id) => path.join('ended', id))]
+    return [
+      ...this.vmmFolders.map((id) => path.join('vms', id)),
+      ...readdirSync(path.join(this.stateDir, 'ended')).map((id) => path.join('ended', id)),
+    ]
       .map((folder) => path.join(this.stateDir, folder, 'vmm.log'))
       .map((file) => (existsSync(file) ? readFileSync(file, 'utf8') : ''))
       .join('');
@@ -80,7 +86,8 @@ export class Host {
   /** Ends the VMMs and networks that are left, each by its own pid, and the agent. */
   async remove(): Promise<void> {
     await this.end('SIGKILL');
-    for (const id of existsSync(path.join(this.stateDir, 'vms')) ? this.vmmFolders : []) killNoted(path.join(this.stateDir, 'vms', id, 'pid'));
+    for (const id of existsSync(path.join(this.stateDir, 'vms')) ? this.vmmFolders : [])
+      killNoted(path.join(this.stateDir, 'vms', id, 'pid'));
   }
 }
 

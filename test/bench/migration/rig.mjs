@@ -2,6 +2,7 @@
  * Where the benchmark's guests run: both VMMs of a move in one network namespace with a
  * bridge, the probe in another, one Ethernet between them (test/support/hosts.mjs).
  */
+import { spawnSync } from 'node:child_process';
 import { rmSync, writeFileSync } from 'node:fs';
 import { mkdtemp } from 'node:fs/promises';
 import os from 'node:os';
@@ -26,6 +27,7 @@ export class Rig {
     const rig = new Rig();
     rig.priority = priority;
     rig.folder = await mkdtemp(path.join(os.tmpdir(), 'godwit-moves-'));
+    process.once('exit', () => rig.removeNow());
     if (!network) return rig;
     try {
       rig.net = await Net.create();
@@ -61,6 +63,13 @@ export class Rig {
 
   path(name) {
     return path.join(this.folder, name);
+  }
+
+  /** What `remove` has not got to when this process ends, by a signal for instance: VMMs are sessions of their own. */
+  removeNow() {
+    for (const child of this.children) child.kill('SIGKILL');
+    for (const { name } of this.net?.spaces ?? []) spawnSync('ip', ['netns', 'del', name], { stdio: 'ignore' });
+    rmSync(this.folder, { recursive: true, force: true });
   }
 
   /** All that runs here ends, too; may be called again. */

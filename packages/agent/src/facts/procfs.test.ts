@@ -7,7 +7,10 @@ test('memory, CPU time, traffic, pressure', () => {
   expect(memoryLine('', 'MemTotal')).toBeUndefined();
   expect(parseTicks('cpu  10 1 9 70 10 0 0 0 5 0\ncpu0 1 1 1 1\n')).toEqual({ all: 100, busy: 20 });
   const header = 'Inter-|   Receive\n face |bytes\n';
-  expect(parseTraffic(`${header}    lo: 9 0 0 0 0 0 0 0 9 0\n  eth0: 5 0 0 0 0 0 0 0 7 0\ngodwit0: 9 0 0 0 0 0 0 0 9 0\n`)).toEqual({ rxBytes: 5, txBytes: 7 });
+  expect(parseTraffic(`${header}    lo: 9 0 0 0 0 0 0 0 9 0\n  eth0: 5 0 0 0 0 0 0 0 7 0\ngodwit0: 9 0 0 0 0 0 0 0 9 0\n`)).toEqual({
+    rxBytes: 5,
+    txBytes: 7,
+  });
   expect(parsePressure('some avg10=2.50 avg60=0.00 avg300=0.00 total=1\nfull avg10=0.00\n')).toBe(0.025);
   expect(parsePressure('')).toBe(0);
 });

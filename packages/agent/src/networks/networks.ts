@@ -27,7 +27,11 @@ export class Networks extends EventEmitter {
     private readonly log: Logger,
   ) {
     super();
-    this.states = Object.entries(config.networks).map(([name, network]) => ({ name, config: network, line: 'it has not been looked at yet' }));
+    this.states = Object.entries(config.networks).map(([name, network]) => ({
+      name,
+      config: network,
+      line: 'it has not been looked at yet',
+    }));
   }
 
   /** Resolves when each has been made or could not be. */
@@ -42,7 +46,10 @@ export class Networks extends EventEmitter {
   }
 
   get usable(): string[] {
-    return this.states.filter(({ line }) => line === '').map(({ name }) => name).sort();
+    return this.states
+      .filter(({ line }) => line === '')
+      .map(({ name }) => name)
+      .sort();
   }
 
   get warnings(): string[] {
@@ -90,7 +97,10 @@ export class Networks extends EventEmitter {
         (error) => lineOf(error),
       );
       if (state.line === before) continue;
-      this.log[state.line ? 'warn' : 'info']({ network: state.name, line: state.line || undefined }, state.line ? 'a network cannot be used' : 'a network is there');
+      this.log[state.line ? 'warn' : 'info'](
+        { network: state.name, line: state.line || undefined },
+        state.line ? 'a network cannot be used' : 'a network is there',
+      );
       this.emit('changed');
     }
   }

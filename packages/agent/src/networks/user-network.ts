@@ -7,7 +7,7 @@ import { closeSync, constants, mkdirSync, openSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connectUsernetControl, type UsernetConfig } from '@godwit/network';
-import { USERNET_UP_MS } from '../limits';
+import { USERNET_OTHER_MS, USERNET_UP_MS } from '../limits';
 import { cleanEnvironment } from '../vmms/launch';
 
 export const controlOf = (socket: string): string => `${socket}.control`;
@@ -33,10 +33,15 @@ export async function ensureUserNetwork(config: Omit<UsernetConfig, 'control'>, 
   mkdirSync(path.dirname(socket), { recursive: true, mode: 0o700 });
   const main = path.join(path.dirname(require.resolve('@godwit/network')), 'usernet-main.js');
   const log = openSync(logFile, 'a', 0o600);
-  const input = openEndlessInput(`${socket}.input`);
+  const input = openEndlessInput(`${socket}.${process.pid}.input`);
   try {
     const whole: UsernetConfig = { ...config, control: controlOf(socket) };
-    const child = spawn(process.execPath, [main, JSON.stringify(whole)], { cwd: '/', detached: true, stdio: [input, log, log], env: cleanEnvironment(process.env) });
+    const child = spawn(process.execPath, [main, JSON.stringify(whole)], {
+      cwd: '/',
+      detached: true,
+      stdio: [input, log, log],
+      env: cleanEnvironment(process.env),
+    });
     let ended: string | undefined;
     child.on('exit', (code, signal) => {
       ended = `the user-mode network ended at once (${signal ?? `exit code ${code}`}): see ${logFile}`;
@@ -45,11 +50,13 @@ export async function ensureUserNetwork(config: Omit<UsernetConfig, 'control'>, 
       ended = `the user-mode network cannot be started: ${error.message}`;
     });
     child.unref();
-    const until = Date.now() + USERNET_UP_MS;
-    // One that another agent started at the same time serves as well.
+    let until = Date.now() + USERNET_UP_MS;
+    let endedAt: number | undefined;
+    // One that another agent started at the same time serves as well, and ends ours: its address is taken.
     while (!(await isServing(socket))) {
-      if (ended !== undefined) throw new Error(ended);
-      if (Date.now() > until) throw new Error(`the user-mode network at ${socket} does not answer: see ${logFile}`);
+      if (ended !== undefined && endedAt === undefined) endedAt = Date.now();
+      if (endedAt !== undefined) until = Math.min(until, endedAt + USERNET_OTHER_MS);
+      if (Date.now() >= until) throw new Error(ended ?? `the user-mode network at ${socket} does not answer: see ${logFile}`);
       await sleep(50);
     }
     return 'started';

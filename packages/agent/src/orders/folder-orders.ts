@@ -38,7 +38,8 @@ export function folderOrders(world: World): FolderHandlers {
 
     openConsole: async ({ vmId, body }, { signal }) => {
       const vmm = runnerOf(world, vmId);
-      if (body.console === 'CONSOLE_KIND_SCREEN') throw new OrderError('unsupported', `VM ${vmm.about.name} has no screen: open its serial console`, true);
+      if (body.console === 'CONSOLE_KIND_SCREEN')
+        throw new OrderError('unsupported', `VM ${vmm.about.name} has no screen: open its serial console`, true);
       signal.throwIfAborted();
       world.consoles.open(body.consoleId, vmm);
       return {};

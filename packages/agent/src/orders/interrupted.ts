@@ -13,7 +13,17 @@ export function settleInterrupted(world: World, journal: OrderJournal, log: Logg
     // Its VMM is here, and says itself how it is.
     const done = vmm?.hasVm === true;
     const line = done ? '' : `the agent of ${world.config.name} was restarted while it was at it`;
-    journal.finish({ orderId, state: done ? 'ORDER_STATE_DONE' : 'ORDER_STATE_UNKNOWN', code: '', line, progress: done ? 1 : 0, ...(vmm ? { vmm: vmm.report() } : {}) }, Date.now());
+    journal.finish(
+      {
+        orderId,
+        state: done ? 'ORDER_STATE_DONE' : 'ORDER_STATE_UNKNOWN',
+        code: '',
+        line,
+        progress: done ? 1 : 0,
+        ...(vmm ? { vmm: vmm.report() } : {}),
+      },
+      Date.now(),
+    );
     log.info({ orderId, kind, vmId: taken.vmId, done }, 'an order was interrupted by the restart of this agent');
     if (kind === 'create') void cleanUp(world, taken, log);
   }
@@ -23,8 +33,15 @@ export function settleInterrupted(world: World, journal: OrderJournal, log: Logg
 export async function cleanUp(world: World, { place, vmId }: Pick<Taken, 'place' | 'vmId'>, log?: Logger): Promise<void> {
   if (!place) return;
   try {
-    await askOnce('clean', { store: world.datastores.ref(place), folder: place.folder, owner: world.holder(), vmId }, { timeoutMs: START_MS });
+    await askOnce(
+      'clean',
+      { store: world.datastores.ref(place), folder: place.folder, owner: world.holder(), vmId },
+      { timeoutMs: START_MS },
+    );
   } catch (error) {
-    log?.warn({ folder: place.folder, error: lineOf(error) }, 'what a creation left that was cut short could not be removed: the next creation of that name does it');
+    log?.warn(
+      { folder: place.folder, error: lineOf(error) },
+      'what a creation left that was cut short could not be removed: the next creation of that name does it',
+    );
   }
 }

@@ -8,12 +8,22 @@ import { type JournalLine, OrderJournal, type Taken } from './journal';
 import { JournalFile } from './journal-file';
 
 const taken = (orderId: string): Taken => ({ orderId, kind: 'start', vmId: 'vm', takenAtMs: 0 });
-const done = (orderId: string, more: Partial<OrderResult> = {}): OrderResult => ({ orderId, state: 'ORDER_STATE_DONE', code: '', line: '', progress: 1, ...more });
+const done = (orderId: string, more: Partial<OrderResult> = {}): OrderResult => ({
+  orderId,
+  state: 'ORDER_STATE_DONE',
+  code: '',
+  line: '',
+  progress: 1,
+  ...more,
+});
 
 /** A journal, and the same one as a later agent finds it. */
 function journal(): { now: OrderJournal; later: () => OrderJournal } {
   const lines: JournalLine[] = [];
-  return { now: new OrderJournal([], (line) => lines.push(line)), later: () => new OrderJournal(JSON.parse(JSON.stringify(lines)) as JournalLine[], () => undefined) };
+  return {
+    now: new OrderJournal([], (line) => lines.push(line)),
+    later: () => new OrderJournal(JSON.parse(JSON.stringify(lines)) as JournalLine[], () => undefined),
+  };
 }
 
 test('an order that comes again gets the same result, also from the next agent', () => {
@@ -32,7 +42,10 @@ test('what the last agent was at is known as interrupted, and told until it is a
   now.take(taken('b'));
   now.finish(done('b'), 1);
   expect(later().interrupted.map(({ orderId }) => orderId)).toEqual(['a']);
-  expect(later().open.map(({ orderId, state }) => [orderId, state])).toEqual([['a', 'ORDER_STATE_WORKING'], ['b', 'ORDER_STATE_DONE']]);
+  expect(later().open.map(({ orderId, state }) => [orderId, state])).toEqual([
+    ['a', 'ORDER_STATE_WORKING'],
+    ['b', 'ORDER_STATE_DONE'],
+  ]);
   now.acknowledge(['a', 'b', 'unknown'], 2);
   expect(later().open.map(({ orderId }) => orderId)).toEqual(['a']);
   expect(later().known('b')).toEqual(done('b'));
@@ -55,7 +68,10 @@ test('acknowledged results are forgotten by age and number; others never', () =>
     now.take(taken(`${i}`));
     now.finish(done(`${i}`), i);
   }
-  now.acknowledge(Array.from({ length: MAX_REMEMBERED_RESULTS + 3 }, (_, i) => `${i}`), 10);
+  now.acknowledge(
+    Array.from({ length: MAX_REMEMBERED_RESULTS + 3 }, (_, i) => `${i}`),
+    10,
+  );
   expect(now.lines().filter((line) => 'taken' in line)).toHaveLength(MAX_REMEMBERED_RESULTS + 1);
   now.acknowledge([], 11 + RESULT_MEMORY_MS);
   expect(now.lines().flatMap((line) => ('taken' in line ? [line.taken.orderId] : []))).toEqual(['open']);

@@ -68,7 +68,9 @@ export class OrderJournal {
 
   /** Those that no controller has acknowledged, and those still being done, for Hello. */
   get open(): OrderResult[] {
-    return [...this.entries.values()].filter(({ acknowledged }) => !acknowledged).map(({ taken, result }) => result ?? working(taken.orderId));
+    return [...this.entries.values()]
+      .filter(({ acknowledged }) => !acknowledged)
+      .map(({ taken, result }) => result ?? working(taken.orderId));
   }
 
   /** The shortest lines that say all this. */
@@ -102,7 +104,8 @@ export class OrderJournal {
   private forget(nowMs: number): void {
     const settled = [...this.entries.values()].filter(({ acknowledged }) => acknowledged).sort((a, b) => a.atMs - b.atMs);
     const most = settled.length - MAX_REMEMBERED_RESULTS;
-    for (const [index, { taken, atMs }] of settled.entries()) if (index < most || nowMs - atMs > RESULT_MEMORY_MS) this.entries.delete(taken.orderId);
+    for (const [index, { taken, atMs }] of settled.entries())
+      if (index < most || nowMs - atMs > RESULT_MEMORY_MS) this.entries.delete(taken.orderId);
   }
 }
 

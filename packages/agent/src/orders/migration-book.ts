@@ -20,14 +20,18 @@ export class MigrationBook extends EventEmitter {
     super();
     const found = readJson(this.file) ?? {};
     const texts = (value: unknown): string[] => (Array.isArray(value) ? value.filter((one): one is string => typeof one === 'string') : []);
-    for (const report of Array.isArray(found.ended) ? (found.ended as MigrationReport[]) : []) if (typeof report?.migrationId === 'string') this.ended.set(keyOf(report), report);
+    for (const report of Array.isArray(found.ended) ? (found.ended as MigrationReport[]) : [])
+      if (typeof report?.migrationId === 'string') this.ended.set(keyOf(report), report);
     for (const id of texts(found.settled)) this.settled.add(id);
     for (const id of texts(found.dropped)) this.dropped.add(id);
   }
 
   /** What a source says of its migration. */
   source(record: MigrationRecord): void {
-    this.note({ migrationId: record.migrationId, vmId: record.vmId, side: 'source', record, targetPhase: '', targetOutcome: '', line: record.line }, record.outcome !== '');
+    this.note(
+      { migrationId: record.migrationId, vmId: record.vmId, side: 'source', record, targetPhase: '', targetOutcome: '', line: record.line },
+      record.outcome !== '',
+    );
   }
 
   /** What is to be seen of a VM on its way here. */
@@ -105,9 +109,19 @@ function keepLast(of: Map<string, unknown> | Set<string>, most: number): void {
 }
 
 /** Pure. Undefined: no migration brings a VM there. */
-export function targetReport(about: { readonly vmId: string; readonly migrationId: string }, { vm, migrationId, leaseEpoch, ended, line }: VmmStatus): MigrationReport | undefined {
+export function targetReport(
+  about: { readonly vmId: string; readonly migrationId: string },
+  { vm, migrationId, leaseEpoch, ended, line }: VmmStatus,
+): MigrationReport | undefined {
   if (about.migrationId === '') return undefined;
-  const report = (targetPhase: string, targetOutcome: string): MigrationReport => ({ migrationId: about.migrationId, vmId: about.vmId, side: 'target', targetPhase, targetOutcome, line });
+  const report = (targetPhase: string, targetOutcome: string): MigrationReport => ({
+    migrationId: about.migrationId,
+    vmId: about.vmId,
+    side: 'target',
+    targetPhase,
+    targetOutcome,
+    line,
+  });
   if (ended === 'not-come') return report('ended', 'discarded');
   if (ended !== '') return leaseEpoch > 0 ? report('ended', 'runs') : report('ended', 'lost');
   if (vm?.state !== 'VM_STATE_INCOMING' && leaseEpoch > 0) return report('ended', 'runs');

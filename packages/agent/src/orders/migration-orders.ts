@@ -53,8 +53,10 @@ export function migrationOrders(world: World): MigrationHandlers {
       return { migration };
     },
 
-    changeMigration: async ({ vmId, body: { migrationId, settings } }, { signal }) => steer(world, vmId, migrationId, 'ChangeMigration', { settings }, signal),
-    cancelMigration: async ({ vmId, body: { migrationId, why } }, { signal }) => steer(world, vmId, migrationId, 'CancelMigration', { why }, signal),
+    changeMigration: async ({ vmId, body: { migrationId, settings } }, { signal }) =>
+      steer(world, vmId, migrationId, 'ChangeMigration', { settings }, signal),
+    cancelMigration: async ({ vmId, body: { migrationId, why } }, { signal }) =>
+      steer(world, vmId, migrationId, 'CancelMigration', { why }, signal),
   };
 }
 
@@ -72,13 +74,26 @@ async function endWaiter(vmm: Vmm, signal: AbortSignal): Promise<void> {
     if (!(error instanceof WireError) || error.code === 'deadline') throw error;
   });
   const enough = AbortSignal.any([signal, AbortSignal.timeout(VMM_END_MS)]);
-  await vmm.until(() => !vmm.arriving, enough).catch(() => {
-    if (vmm.status.migrationId === '') vmm.kill();
-    else throw refusal('busy', `migration ${vmm.status.migrationId} is past being called off: the lease decides where VM ${vmm.about.name} runs`);
-  });
+  await vmm
+    .until(() => !vmm.arriving, enough)
+    .catch(() => {
+      if (vmm.status.migrationId === '') vmm.kill();
+      else
+        throw refusal(
+          'busy',
+          `migration ${vmm.status.migrationId} is past being called off: the lease decides where VM ${vmm.about.name} runs`,
+        );
+    });
 }
 
-async function steer(world: World, vmId: string, migrationId: string, method: string, request: object, signal: AbortSignal): Promise<OrderAnswer> {
+async function steer(
+  world: World,
+  vmId: string,
+  migrationId: string,
+  method: string,
+  request: object,
+  signal: AbortSignal,
+): Promise<OrderAnswer> {
   const vmm = world.supervisor.runnerOf(vmId);
   const known = vmm?.record?.migrationId === migrationId ? vmm.record : world.book.find(migrationId)?.record;
   if (!vmm || known?.outcome) {

@@ -36,12 +36,16 @@ export class Orders {
   take(order: Order): void {
     const { state, journal, send, log } = this.parts;
     const { orderId, kind, vmId, body } = order;
-    const refuse = (code: OrderError['code'], line: string): void => send({ orderId, state: 'ORDER_STATE_REFUSED', code, line, progress: 0 }, vmId);
-    if (!state.obey(order.term)) return refuse('old-term', `a newer controller has spoken (term ${state.highestTerm}, this order is of ${order.term})`);
+    const refuse = (code: OrderError['code'], line: string): void =>
+      send({ orderId, state: 'ORDER_STATE_REFUSED', code, line, progress: 0 }, vmId);
+    if (!state.obey(order.term))
+      return refuse('old-term', `a newer controller has spoken (term ${state.highestTerm}, this order is of ${order.term})`);
     const known = journal.known(orderId);
     if (known) return send(known, vmId);
-    if (this.parts.handlers[kind] === undefined) return refuse('unsupported', 'this agent does not know that order: is it of an older version?');
-    if (this.turns.waiting >= MAX_WAITING_ORDERS) return refuse('busy', `${this.parts.hostName} has ${MAX_WAITING_ORDERS} orders waiting: try again later`);
+    if (this.parts.handlers[kind] === undefined)
+      return refuse('unsupported', 'this agent does not know that order: is it of an older version?');
+    if (this.turns.waiting >= MAX_WAITING_ORDERS)
+      return refuse('busy', `${this.parts.hostName} has ${MAX_WAITING_ORDERS} orders waiting: try again later`);
     journal.take({ orderId, kind, vmId, place: (body as { place?: VmPlace }).place ?? undefined, takenAtMs: Date.now() });
     log.debug({ orderId, kind, vmId, operation: order.operationId }, 'an order was taken');
     const until = Date.now() + Math.min(order.timeMs > 0 ? order.timeMs : DEFAULT_ORDER_MS, MAX_ORDER_MS);
@@ -52,12 +56,16 @@ export class Orders {
     const { journal, log, send } = this.parts;
     const { orderId, kind } = order;
     const time = new AbortController();
-    const timer = setTimeout(() => time.abort(new OrderError('time', `it was not done in its time on ${this.parts.hostName}`)), Math.max(0, until - Date.now()));
+    const timer = setTimeout(
+      () => time.abort(new OrderError('time', `it was not done in its time on ${this.parts.hostName}`)),
+      Math.max(0, until - Date.now()),
+    );
     let result: OrderResult;
     try {
       const signal = AbortSignal.any([time.signal, cancelled]);
       signal.throwIfAborted();
-      const progress = (done: number): void => send({ orderId, state: 'ORDER_STATE_WORKING', code: '', line: '', progress: done }, order.vmId);
+      const progress = (done: number): void =>
+        send({ orderId, state: 'ORDER_STATE_WORKING', code: '', line: '', progress: done }, order.vmId);
       const handler = this.parts.handlers[kind] as (order: Order, context: OrderContext) => Promise<OrderAnswer>;
       const answer = await handler(order, { signal, progress });
       // OrderResult.answer is a oneof: a result that cannot be sent would be in the way of all others.
@@ -65,9 +73,16 @@ export class Orders {
       result = { orderId, state: 'ORDER_STATE_DONE', code: '', line: '', progress: 1, ...answer };
     } catch (error) {
       const { code, message, refused } = orderError(error);
-      if (code === 'internal') log.error({ orderId, kind, vmId: order.vmId, error: (error as Error)?.stack ?? message }, 'an order failed by a defect');
+      if (code === 'internal')
+        log.error({ orderId, kind, vmId: order.vmId, error: (error as Error)?.stack ?? message }, 'an order failed by a defect');
       else log.info({ orderId, kind, vmId: order.vmId, code, line: message }, 'an order was not done');
-      result = { orderId, state: refused ? 'ORDER_STATE_REFUSED' : 'ORDER_STATE_FAILED', code, line: code === 'internal' ? `${message}: see the agent's log on ${this.parts.hostName}` : message, progress: 0 };
+      result = {
+        orderId,
+        state: refused ? 'ORDER_STATE_REFUSED' : 'ORDER_STATE_FAILED',
+        code,
+        line: code === 'internal' ? `${message}: see the agent's log on ${this.parts.hostName}` : message,
+        progress: 0,
+      };
     } finally {
       clearTimeout(timer);
     }

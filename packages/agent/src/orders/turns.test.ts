@@ -2,7 +2,8 @@
 import type { Order } from '../messages';
 import { Turns } from './turns';
 
-const order = (kind: string, vmId: string, body: object = {}): Order => ({ orderId: `${kind} ${vmId}`, term: 1, operationId: '', vmId, timeMs: 0, kind, body }) as unknown as Order;
+const order = (kind: string, vmId: string, body: object = {}): Order =>
+  ({ orderId: `${kind} ${vmId}`, term: 1, operationId: '', vmId, timeMs: 0, kind, body }) as unknown as Order;
 
 /** Adds orders whose work ends when it is told to; `log` says what happened. */
 function scene() {

@@ -47,12 +47,18 @@ const migrationOf = ({ body }: Order): string => (body as { migrationId?: string
 
 /** Why the later order makes the earlier one pointless; undefined: it does not. */
 function callsOff(later: Order, earlier: Order): string | undefined {
-  if (later.kind === 'stop' && (later.body as Order<'stop'>['body']).how === 'KILL' && earlier.kind === 'stop') return 'it was ordered to pull the plug instead';
-  if (later.kind === 'dropIncoming' && earlier.kind === 'prepareIncoming' && migrationOf(later) === migrationOf(earlier)) return 'the migration was called off';
+  if (later.kind === 'stop' && (later.body as Order<'stop'>['body']).how === 'KILL' && earlier.kind === 'stop')
+    return 'it was ordered to pull the plug instead';
+  if (later.kind === 'dropIncoming' && earlier.kind === 'prepareIncoming' && migrationOf(later) === migrationOf(earlier))
+    return 'the migration was called off';
   return undefined;
 }
 
 /** A migration is steered while it is being begun. */
 function overtakes(later: Order, earlier: Order): boolean {
-  return (later.kind === 'cancelMigration' || later.kind === 'changeMigration') && earlier.kind === 'migrateOut' && migrationOf(later) === migrationOf(earlier);
+  return (
+    (later.kind === 'cancelMigration' || later.kind === 'changeMigration') &&
+    earlier.kind === 'migrateOut' &&
+    migrationOf(later) === migrationOf(earlier)
+  );
 }

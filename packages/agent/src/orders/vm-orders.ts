@@ -13,17 +13,20 @@ type VmHandlers = Pick<Handlers, 'start' | 'resumeSuspended' | 'stop' | 'reset' 
 
 export function vmOrders(world: World): VmHandlers {
   const { config } = world;
-  const tell = (method: string, done: (vmm: Vmm) => boolean) => async ({ vmId }: { vmId: string }, { signal }: OrderContext): Promise<OrderAnswer> => {
-    const vmm = runnerOf(world, vmId);
-    vmm.hear(await vmm.call<VmmStatus>(method, {}, undefined, signal));
-    // The vCPU's thread does it a moment later.
-    await vmm.until(() => done(vmm), signal);
-    return { vmm: vmm.report() };
-  };
+  const tell =
+    (method: string, done: (vmm: Vmm) => boolean) =>
+    async ({ vmId }: { vmId: string }, { signal }: OrderContext): Promise<OrderAnswer> => {
+      const vmm = runnerOf(world, vmId);
+      vmm.hear(await vmm.call<VmmStatus>(method, {}, undefined, signal));
+      // The vCPU's thread does it a moment later.
+      await vmm.until(() => done(vmm), signal);
+      return { vmm: vmm.report() };
+    };
   return {
     start: async ({ orderId, vmId, body: { place, spec, takeOver, paused, discardSavedState } }, context) => {
       const suspended = await lookBefore(world, vmId, place, spec, takeOver, context);
-      if (suspended && !discardSavedState) throw refusal('wrong-state', `VM ${spec.name} is suspended: resume it, or start it without its saved state`);
+      if (suspended && !discardSavedState)
+        throw refusal('wrong-state', `VM ${spec.name} is suspended: resume it, or start it without its saved state`);
       if (suspended) {
         const request = { store: world.datastores.ref(place), folder: place.folder, owner: world.holder() };
         await askOnce('discardState', request, { timeoutMs: SUSPEND_MS, signal: context.signal });
@@ -47,7 +50,8 @@ export function vmOrders(world: World): VmHandlers {
         await vmm.call('PowerButton', {}, undefined, signal);
         await vmm.until(() => false, signal);
       } catch (error) {
-        if (error instanceof OrderError && error.code === 'time') throw new OrderError('time', `the guest of VM ${vmm.about.name} has not powered off in its time: it runs on ${config.name}`);
+        if (error instanceof OrderError && error.code === 'time')
+          throw new OrderError('time', `the guest of VM ${vmm.about.name} has not powered off in its time: it runs on ${config.name}`);
         throw error;
       }
       return { vmm: vmm.report() };
@@ -68,13 +72,21 @@ export function vmOrders(world: World): VmHandlers {
 }
 
 /** Whether it has a saved state. @throws OrderError for what stands against starting it here */
-async function lookBefore(world: World, vmId: string, place: VmPlace, spec: VmSpec, takeOver: boolean, { signal }: OrderContext): Promise<boolean> {
+async function lookBefore(
+  world: World,
+  vmId: string,
+  place: VmPlace,
+  spec: VmSpec,
+  takeOver: boolean,
+  { signal }: OrderContext,
+): Promise<boolean> {
   const { supervisor, config, datastores } = world;
   if (supervisor.runnerOf(vmId)) throw refusal('wrong-state', `VM ${spec.name} runs on ${config.name} already`);
   checkFits(world, spec);
   const { spec: found, suspended, lease } = await datastores.look(place, signal);
   if (found?.vmId !== vmId) throw refusal('not-here', `${place.folder} is VM ${found?.vmId}, not ${vmId}`);
-  if (lease?.ownerVmmId && !takeOver) throw refusal('lease-held', `VM ${spec.name} runs, or may run, on ${lease.ownerHostName}: its lease is held there`);
+  if (lease?.ownerVmmId && !takeOver)
+    throw refusal('lease-held', `VM ${spec.name} runs, or may run, on ${lease.ownerHostName}: its lease is held there`);
   return suspended;
 }
 
@@ -87,7 +99,11 @@ interface Beginning {
   readonly paused: boolean;
 }
 
-async function begin(world: World, { orderId, vmId, place, spec, mode, paused }: Beginning, { signal }: OrderContext): Promise<OrderAnswer> {
+async function begin(
+  world: World,
+  { orderId, vmId, place, spec, mode, paused }: Beginning,
+  { signal }: OrderContext,
+): Promise<OrderAnswer> {
   const { config, supervisor } = world;
   // A new VM gets what it was asked to have; one with a saved state has its CPU already.
   const features = mode === 'start' && spec.cpuFeatures.length > 0 ? [...spec.cpuFeatures] : [...world.cpu.features];
@@ -96,11 +112,13 @@ async function begin(world: World, { orderId, vmId, place, spec, mode, paused }:
   try {
     await vmm.until(() => vmm.hasVm, signal);
     // The saved state is removed once it is loaded: before that the VM has not gone on.
-    while (mode === 'resume' && !vmm.over && (await world.datastores.look(place, signal)).suspended) await sleep(RESUMED_LOOK_MS, undefined, { signal });
+    while (mode === 'resume' && !vmm.over && (await world.datastores.look(place, signal)).suspended)
+      await sleep(RESUMED_LOOK_MS, undefined, { signal });
     await vmm.until(() => !vmm.status.pauses.includes('restore'), signal);
   } catch (error) {
     // One that has the lease may be running in a moment, or have used up its saved state: it is left to it.
-    if (vmm.status.leaseEpoch > 0) throw new OrderError('time', `VM ${spec.name} is still being started on ${config.name}`);
+    if (vmm.status.leaseEpoch > 0 || mode === 'resume')
+      throw new OrderError('time', `VM ${spec.name} is still being started on ${config.name}`);
     vmm.kill();
     throw error;
   }
@@ -113,9 +131,11 @@ export async function pullPlug(vmm: Vmm): Promise<void> {
   const enough = AbortSignal.timeout(VMM_END_MS);
   await vmm.call('PowerOff', {}, VMM_END_MS).catch(() => undefined);
   await vmm.until(() => false, enough).catch(() => vmm.kill());
-  await vmm.until(() => false, AbortSignal.timeout(VMM_END_MS)).catch(() => {
-    throw new OrderError('host', `the process of VM ${vmm.about.name} cannot be ended: is its storage hanging?`);
-  });
+  await vmm
+    .until(() => false, AbortSignal.timeout(VMM_END_MS))
+    .catch(() => {
+      throw new OrderError('host', `the process of VM ${vmm.about.name} cannot be ended: is its storage hanging?`);
+    });
 }
 
 /** For the VM's lease while its folder is changed. */

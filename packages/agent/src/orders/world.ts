@@ -39,7 +39,8 @@ export function runnerOf({ supervisor, config }: World, vmId: string): Vmm {
 /** Whether this host could hold it. @throws OrderError */
 export function checkFits({ config, cpu, facts, networks }: World, spec: VmSpec): void {
   const missing = spec.cpuFeatures.filter((feature) => !cpu.features.includes(feature));
-  if (missing.length > 0) throw refusal('cpu', `VM ${spec.name} needs CPU features that ${config.name} does not give: ${missing.join(', ')}`);
+  if (missing.length > 0)
+    throw refusal('cpu', `VM ${spec.name} needs CPU features that ${config.name} does not give: ${missing.join(', ')}`);
   const network = networks.missing(spec.networks.map((one) => one.network));
   if (network !== undefined) throw refusal('no-network', `VM ${spec.name} cannot be on ${config.name}: ${network}`);
   const needed = spec.reservedMemoryBytes || spec.memoryBytes;

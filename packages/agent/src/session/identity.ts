@@ -26,7 +26,10 @@ export class Identity {
   ) {
     this.folder = path.join(config.stateDir, 'tls');
     if (existsSync(this.files.cert)) this.use(Certificates.fromFolder(this.folder));
-    else if (!config.join) throw new AgentError(`this host has not joined a cluster: make a token there (godwit host add ${config.name}) and name it as join.token in the agent's configuration`);
+    else if (!config.join)
+      throw new AgentError(
+        `this host has not joined a cluster: make a token there (godwit host add ${config.name}) and name it as join.token in the agent's configuration`,
+      );
     // Told now rather than at the first dial.
     else openJoinToken(this.token);
   }
@@ -60,8 +63,15 @@ export class Identity {
     const peer = new Peer('Agents', address, { kind: 'tls-anonymous', caPem, expect: { kind: 'controller' } });
     try {
       const request = { token: secret, csrPem, hostId: this.state.hostId, hostName: this.config.name };
-      const answer = await peer.call<{ hostId: string; certificatePem: string; caPem: string; controllers: readonly string[] }>('Join', request, { deadlineMs: JOIN_MS, signal });
-      if (answer.hostId !== this.state.hostId) throw new AgentError(`the controller at ${address} knows this host as ${answer.hostId}, it is ${this.state.hostId}: remove it there and join it again`);
+      const answer = await peer.call<{ hostId: string; certificatePem: string; caPem: string; controllers: readonly string[] }>(
+        'Join',
+        request,
+        { deadlineMs: JOIN_MS, signal },
+      );
+      if (answer.hostId !== this.state.hostId)
+        throw new AgentError(
+          `the controller at ${address} knows this host as ${answer.hostId}, it is ${this.state.hostId}: remove it there and join it again`,
+        );
       const material = { certPem: answer.certificatePem, keyPem, caPem: answer.caPem };
       // Whether it can be used is known before it is kept.
       const certificates = new Certificates(material);
@@ -87,7 +97,11 @@ export class Identity {
       folder: this.folder,
       renew: async (csrPem) => {
         if (!this.peer) throw new Error('no controller is connected');
-        const { certificatePem, caPem } = await this.peer.call<{ certificatePem: string; caPem: string }>('Renew', { csrPem }, { deadlineMs: JOIN_MS });
+        const { certificatePem, caPem } = await this.peer.call<{ certificatePem: string; caPem: string }>(
+          'Renew',
+          { csrPem },
+          { deadlineMs: JOIN_MS },
+        );
         return { certPem: certificatePem, caPem };
       },
       told: (line) => this.log.info({ line }, "this host's certificate"),

@@ -29,7 +29,11 @@ describe('the outbox', () => {
 });
 
 describe('dialling', () => {
-  const plan = (random = 1): DialPlan => new DialPlan(() => ['a', 'b'], () => random);
+  const plan = (random = 1): DialPlan =>
+    new DialPlan(
+      () => ['a', 'b'],
+      () => random,
+    );
 
   test('one after the other, ever later, within bounds, never all at once', () => {
     const [least, most] = [plan(0), plan(1)];

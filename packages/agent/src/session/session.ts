@@ -38,7 +38,11 @@ export async function runSession(peer: Peer, ports: SessionPorts, signal: AbortS
   const welcomed = new AbortController();
   const timer = setTimeout(() => over.abort(new WireError('deadline', 'the controller has not answered in time')), WELCOME_MS);
   try {
-    for await (const message of peer.exchange<ControllerMessage>('Session', say(ports, () => term, welcomed.signal, both), both)) {
+    for await (const message of peer.exchange<ControllerMessage>(
+      'Session',
+      say(ports, () => term, welcomed.signal, both),
+      both,
+    )) {
       if (message.notLeader) return { is: 'not-leader', controllers: message.notLeader.controllers };
       if (message.welcome) {
         clearTimeout(timer);
@@ -72,7 +76,12 @@ function orderOf(message: NonNullable<ControllerMessage['order']>): Order {
   return { orderId, term, operationId, vmId, timeMs, kind: kind as OrderKind, body: body as Order['body'] };
 }
 
-async function* say({ hello, outbox }: SessionPorts, term: () => number | undefined, welcomed: AbortSignal, signal: AbortSignal): AsyncGenerator<object> {
+async function* say(
+  { hello, outbox }: SessionPorts,
+  term: () => number | undefined,
+  welcomed: AbortSignal,
+  signal: AbortSignal,
+): AsyncGenerator<object> {
   outbox.clear();
   yield { term: 0, hello: hello() };
   await new Promise<void>((resolve) => {

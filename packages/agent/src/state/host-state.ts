@@ -26,10 +26,12 @@ export class HostState {
   static open(folder: string, wanted?: string): HostState {
     const file = path.join(folder, 'host.json');
     const found = readJson(file);
-    if (!found && existsSync(file)) throw new AgentError(`${file} is damaged: restore it (it holds the host's id), or remove it and join the host anew`);
+    if (!found && existsSync(file))
+      throw new AgentError(`${file} is damaged: restore it (it holds the host's id), or remove it and join the host anew`);
     const hostId = typeof found?.hostId === 'string' ? found.hostId : (wanted ?? randomUUID());
     if (!UUID.test(hostId)) throw new AgentError(`${file}: hostId must be a UUID in lower case`);
-    if (wanted !== undefined && wanted !== hostId) throw new AgentError(`${file} belongs to host ${hostId}, the configuration to ${wanted}: choose another stateDir`);
+    if (wanted !== undefined && wanted !== hostId)
+      throw new AgentError(`${file} belongs to host ${hostId}, the configuration to ${wanted}: choose another stateDir`);
     const { highestTerm, maintenance, controllers } = found ?? {};
     const state = new HostState(file, {
       hostId,

@@ -17,7 +17,9 @@ export function lockFolder(folder: string): () => void {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     const holder = readJson(file) as ProcessId | undefined;
     if (holder && isAlive(holder))
-      throw new AgentError(`another agent (process ${holder.pid}) works with the state folder ${folder}: stop it, or give this one another stateDir`);
+      throw new AgentError(
+        `another agent (process ${holder.pid}) works with the state folder ${folder}: stop it, or give this one another stateDir`,
+      );
     renameSync(own, file);
     // Of two that take over at once, the last one to write has it.
     if (readFileSync(file, 'utf8') !== text) throw new AgentError(`another agent has just started with the state folder ${folder}`);

@@ -22,7 +22,8 @@ export function create({ store: ref, folder, owner, spec, stores, images }: Requ
   return withStore(ref, async (store) => {
     checkName(folder, 'VM');
     if (spec.name !== folder) throw refusal('host', `VM ${spec.name} cannot lie in the folder ${folder}: a VM's folder has its name`);
-    const config = configOf(spec);
+    // What no VM can be is refused before anything is made.
+    configOf(spec);
     const there = await vmIdOf(store, folder);
     if (there === spec.vmId) return lookAtVm(store, folder, new LeaseWatch());
     if (there !== undefined) throw refusal('exists', `there is a VM named ${folder} in ${store.where} already`);
@@ -35,7 +36,10 @@ export function create({ store: ref, folder, owner, spec, stores, images }: Requ
           [spec.boot?.kernel, spec.boot?.kernelOrigin],
           [spec.boot?.initrd, spec.boot?.initrdOrigin],
         ]) {
-          if (file && origin) await withOriginFile(origin, sources, (source) => copyBootFile(source, store.files, pathIn(folder, 'boot', checkName(file, 'boot file'))));
+          if (file && origin)
+            await withOriginFile(origin, sources, (source) =>
+              copyBootFile(source, store.files, pathIn(folder, 'boot', checkName(file, 'boot file'))),
+            );
         }
         const sizes: Record<string, number> = {};
         for (const [index, disk] of spec.disks.entries()) {
@@ -44,7 +48,8 @@ export function create({ store: ref, folder, owner, spec, stores, images }: Requ
         }
         for (const name of ['disks', 'boot']) await store.files.syncFolder(pathIn(folder, name));
         progress(1);
-        if (!holder.mayWrite()) throw new OrderError('storage', `VM ${folder} was not made: its lease ran out while ${store.where} did not answer`);
+        if (!holder.mayWrite())
+          throw new OrderError('storage', `VM ${folder} was not made: its lease ran out while ${store.where} did not answer`);
         await VmDirectory.create(store, configOf(spec, sizes));
       } catch (error) {
         await removeFolders(store.files, folder).catch(() => undefined);
@@ -65,7 +70,8 @@ export function change({ store: ref, folder, owner, spec, growDisks }: Requests[
     if (old.vmId !== spec.vmId) throw refusal('not-here', `${folder} in ${store.where} is VM ${old.vmId}, not ${spec.vmId}`);
     return holding(await found.leasePlace(), owner, 'lease-held', async (holder) => {
       const sizes: Record<string, number> = {};
-      for (const [file, bytes] of Object.entries(growDisks)) sizes[file] = await growDisk(store, pathIn(folder, 'disks', checkName(file, 'disk')), bytes);
+      for (const [file, bytes] of Object.entries(growDisks))
+        sizes[file] = await growDisk(store, pathIn(folder, 'disks', checkName(file, 'disk')), bytes);
       const config = configOf(spec, sizes);
       // The host's own settings of it, and those of later versions, stay.
       const settings = { ...old.settings, ...config.settings };
@@ -115,10 +121,20 @@ export function clean({ store: ref, folder, owner, vmId }: Requests['clean']): P
   });
 }
 
-const placeOf = (store: Datastore, folder: string, vmId: string): LeasePlace => ({ vmName: folder, vmId, files: store.leaseFiles, folder: pathIn(folder, 'lease') });
+const placeOf = (store: Datastore, folder: string, vmId: string): LeasePlace => ({
+  vmName: folder,
+  vmId,
+  files: store.leaseFiles,
+  folder: pathIn(folder, 'lease'),
+});
 
 /** Waits a dead owner out; a living one refuses it. */
-async function holding<T>(place: LeasePlace, owner: Holder, code: 'busy' | 'lease-held', act: (holder: LeaseHolder) => Promise<T>): Promise<T> {
+async function holding<T>(
+  place: LeasePlace,
+  owner: Holder,
+  code: 'busy' | 'lease-held',
+  act: (holder: LeaseHolder) => Promise<T>,
+): Promise<T> {
   const holder = new LeaseHolder(place, owner);
   try {
     await holder.acquire();
@@ -169,7 +185,8 @@ async function growDisk(store: Datastore, path: string, bytes: number): Promise<
 
 /** The folder first, then its vm.json: a crash in between is mended by `finishRenaming` when the order comes again. */
 async function rename(store: Datastore, from: string, to: string, vmId: string, owner: Holder): Promise<void> {
-  if (await store.files.stat(pathIn(to)).catch(unless('ENOENT'))) throw refusal('exists', `there is something named ${to} in ${store.where} already: VM ${from} keeps its name`);
+  if (await store.files.stat(pathIn(to)).catch(unless('ENOENT')))
+    throw refusal('exists', `there is something named ${to} in ${store.where} already: VM ${from} keeps its name`);
   await store.files.rename(pathIn(from), pathIn(to));
   await store.files.syncFolder('vms');
   await finishRenaming(store, from, to, vmId, owner);

@@ -32,7 +32,14 @@ export class Datastores extends EventEmitter {
     private readonly intervalMs = PROBE_INTERVAL_MS,
   ) {
     super();
-    this.known = Object.entries(places).map(([name, where]) => ({ name, where, probe: undefined, reachable: false, line: 'it has not been looked at yet', process: undefined }));
+    this.known = Object.entries(places).map(([name, where]) => ({
+      name,
+      where,
+      probe: undefined,
+      reachable: false,
+      line: 'it has not been looked at yet',
+      process: undefined,
+    }));
   }
 
   /** Begins to look; resolves when each has answered or proved to hang. */
@@ -65,7 +72,10 @@ export class Datastores extends EventEmitter {
     const one = this.known.find(({ probe }) => probe?.id === datastoreId);
     if (!one) {
       const away = this.known.filter(({ probe }) => !probe).map(({ name, line }) => `${name}: ${line}`);
-      throw refusal('storage', `this host has no datastore ${datastoreId}${away.length > 0 ? `; unless it is one of these: ${away.join('; ')}` : ': add it to the agent\'s configuration'}`);
+      throw refusal(
+        'storage',
+        `this host has no datastore ${datastoreId}${away.length > 0 ? `; unless it is one of these: ${away.join('; ')}` : ": add it to the agent's configuration"}`,
+      );
     }
     if (!one.reachable) throw refusal('storage', `datastore ${one.name} (${one.where}): ${one.line}`);
     return { where: one.where, id: datastoreId };
@@ -155,7 +165,8 @@ export class Datastores extends EventEmitter {
 }
 
 /** Space is told of anew when it has changed by a hundredth. */
-const roughly = (probe: Probe | undefined): number => (probe && probe.totalBytes > 0 ? Math.round((probe.freeBytes / probe.totalBytes) * 100) : 0);
+const roughly = (probe: Probe | undefined): number =>
+  probe && probe.totalBytes > 0 ? Math.round((probe.freeBytes / probe.totalBytes) * 100) : 0;
 
 const reportOf = ({ name, where, probe, reachable, line }: Known): DatastoreReport => ({
   datastoreId: probe?.id ?? '',

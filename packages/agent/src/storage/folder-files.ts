@@ -9,13 +9,15 @@ const VMS = 'vms';
 export const pathIn = (folder: string, ...rest: string[]): string => [VMS, folder, ...rest].join('/');
 
 export async function makeFolders(files: FileSystem, folder: string): Promise<void> {
-  for (const path of [VMS, pathIn(folder), ...FOLDERS.map((name) => pathIn(folder, name))]) await files.makeFolder(path).catch(unless('EEXIST'));
+  for (const path of [VMS, pathIn(folder), ...FOLDERS.map((name) => pathIn(folder, name))])
+    await files.makeFolder(path).catch(unless('EEXIST'));
 }
 
 /** What an earlier creation left in the folders for files, if it was cut short. */
 export async function emptyFolders(files: FileSystem, folder: string): Promise<void> {
   for (const name of ['disks', 'boot', 'state']) {
-    for (const file of await files.list(pathIn(folder, name)).catch(unless('ENOENT', []))) await files.unlink(pathIn(folder, name, file)).catch(unless('ENOENT'));
+    for (const file of await files.list(pathIn(folder, name)).catch(unless('ENOENT', [])))
+      await files.unlink(pathIn(folder, name, file)).catch(unless('ENOENT'));
   }
 }
 
@@ -32,7 +34,8 @@ export async function removeFolders(files: FileSystem, folder: string): Promise<
 
 async function removeFolder(files: FileSystem, folder: string): Promise<void> {
   for (let turn = 0; ; turn++) {
-    for (const file of await files.list(folder).catch(unless('ENOENT', []))) await files.unlink(`${folder}/${file}`).catch(unless('ENOENT'));
+    for (const file of await files.list(folder).catch(unless('ENOENT', [])))
+      await files.unlink(`${folder}/${file}`).catch(unless('ENOENT'));
     try {
       return await files.removeFolder(folder);
     } catch (error) {
@@ -45,7 +48,8 @@ async function removeFolder(files: FileSystem, folder: string): Promise<void> {
 /** A kernel or initial RAM disk, durable on return. */
 export async function copyBootFile(source: StorageFile, files: FileSystem, to: string): Promise<void> {
   const size = await source.size();
-  if (size > MAX_BOOT_BYTES) throw refusal('image', `${to}: its origin is larger than ${MAX_BOOT_BYTES >> 20} MiB: is it a kernel or an initial RAM disk?`);
+  if (size > MAX_BOOT_BYTES)
+    throw refusal('image', `${to}: its origin is larger than ${MAX_BOOT_BYTES >> 20} MiB: is it a kernel or an initial RAM disk?`);
   const target = await files.open(to, { write: true, create: 'new' });
   try {
     const buffer = new Uint8Array(COPY_BYTES);

@@ -44,7 +44,14 @@ export class LeaseWatch {
     // From the end of the first look to the start of this one: never too long.
     const stillMs = before?.beat === beat ? Math.max(0, began - before.since) : 0;
     if (before?.beat !== beat) this.seen.set(key, { beat, since: clockMs() });
-    return { epoch, ownerHostId: owner?.hostId ?? '', ownerHostName: owner?.hostName ?? '', ownerVmmId: owner?.vmmId ?? '', stillMs, leaseMs };
+    return {
+      epoch,
+      ownerHostId: owner?.hostId ?? '',
+      ownerHostName: owner?.hostName ?? '',
+      ownerVmmId: owner?.vmmId ?? '',
+      stillMs,
+      leaseMs,
+    };
   }
 }
 

@@ -37,7 +37,11 @@ export async function openOrigin(text: string, { stores, images }: Sources): Pro
     const store = await Datastore.open(where);
     return { files: store.files, file: text.slice(at + 1), close: () => store.close() };
   }
-  if (images === undefined) throw refusal('image', `${text}: this host has no folder of images: name one as \`images\` in the agent's configuration, or write DATASTORE_ID:PATH`);
+  if (images === undefined)
+    throw refusal(
+      'image',
+      `${text}: this host has no folder of images: name one as \`images\` in the agent's configuration, or write DATASTORE_ID:PATH`,
+    );
   if (!isName(text)) throw refusal('image', `${JSON.stringify(text)} is no name of an image: names have no path`);
   return { files: new LocalFileSystem(path.resolve(images)), file: text, close: async () => undefined };
 }
@@ -57,7 +61,13 @@ export async function withOriginFile<T>(text: string, sources: Sources, act: (fi
 }
 
 /** Makes the disk `to`; its size. @param progress of this disk, 0 to 1 */
-export async function makeDisk(store: Datastore, to: string, disk: VmDiskSpec, sources: Sources, progress: (done: number) => void): Promise<number> {
+export async function makeDisk(
+  store: Datastore,
+  to: string,
+  disk: VmDiskSpec,
+  sources: Sources,
+  progress: (done: number) => void,
+): Promise<number> {
   const { origin } = disk;
   if (origin?.copy?.linked) return linkDisk(store, to, disk, origin.copy);
   if (origin?.copy) return copyOfVm(store, to, disk, origin.copy, sources, progress);
@@ -74,7 +84,14 @@ export async function makeDisk(store: Datastore, to: string, disk: VmDiskSpec, s
   return bytes;
 }
 
-async function copyOfVm(store: Datastore, to: string, disk: VmDiskSpec, { place, file }: DiskOfVm, { stores }: Sources, progress: (done: number) => void): Promise<number> {
+async function copyOfVm(
+  store: Datastore,
+  to: string,
+  disk: VmDiskSpec,
+  { place, file }: DiskOfVm,
+  { stores }: Sources,
+  progress: (done: number) => void,
+): Promise<number> {
   const where = place && stores[place.datastoreId];
   if (!where) throw refusal('image', `disk ${file} of VM ${place?.folder}: this host has no datastore ${place?.datastoreId}`);
   const from = await Datastore.open(where);
@@ -85,11 +102,22 @@ async function copyOfVm(store: Datastore, to: string, disk: VmDiskSpec, { place,
   }
 }
 
-async function copyDisk(from: FileSystem, name: string, store: Datastore, to: string, disk: VmDiskSpec, what: string, progress: (done: number) => void): Promise<number> {
+async function copyDisk(
+  from: FileSystem,
+  name: string,
+  store: Datastore,
+  to: string,
+  disk: VmDiskSpec,
+  what: string,
+  progress: (done: number) => void,
+): Promise<number> {
   const source = await openDisk(from, name, what);
   try {
     if (disk.sizeBytes > 0 && disk.sizeBytes < source.bytes)
-      throw refusal('image', `disk ${disk.file}: ${what} has ${source.bytes} bytes and does not fit ${disk.sizeBytes}: ask for a larger disk, or none in particular`);
+      throw refusal(
+        'image',
+        `disk ${disk.file}: ${what} has ${source.bytes} bytes and does not fit ${disk.sizeBytes}: ask for a larger disk, or none in particular`,
+      );
     const bytes = roundUp(Math.max(source.bytes, disk.sizeBytes));
     const format = formatOf(to);
     await withNewFile(store, to, async (file) => {
@@ -106,7 +134,11 @@ async function copyDisk(from: FileSystem, name: string, store: Datastore, to: st
 
 async function linkDisk(store: Datastore, to: string, disk: VmDiskSpec, { place, file }: DiskOfVm): Promise<number> {
   if (formatOf(to) !== 'qcow2') throw refusal('image', `disk ${disk.file}: a linked clone is a qcow2: end its name with .qcow2`);
-  if (place?.datastoreId !== store.id) throw refusal('image', `disk ${disk.file}: a linked clone lies in the datastore of disk ${file} of VM ${place?.folder}: make a full copy, or place the VM there`);
+  if (place?.datastoreId !== store.id)
+    throw refusal(
+      'image',
+      `disk ${disk.file}: a linked clone lies in the datastore of disk ${file} of VM ${place?.folder}: make a full copy, or place the VM there`,
+    );
   const source = await openDisk(store.files, diskPath(place.folder, file), `disk ${file} of VM ${place.folder}`);
   const bytes = roundUp(Math.max(source.bytes, disk.sizeBytes));
   await source.close();
@@ -134,7 +166,8 @@ async function openDisk(files: FileSystem, name: string, what: string): Promise<
 
 function openExisting(files: FileSystem, name: string, what: string): Promise<StorageFile> {
   return files.open(name).catch((error) => {
-    if (['ENOENT', 'EINVAL', 'EACCES', 'EISDIR'].includes(codeOf(error))) throw refusal('image', `${what} cannot be read: ${(error as Error).message}`);
+    if (['ENOENT', 'EINVAL', 'EACCES', 'EISDIR'].includes(codeOf(error)))
+      throw refusal('image', `${what} cannot be read: ${(error as Error).message}`);
     throw error;
   });
 }

@@ -120,7 +120,11 @@ export class StorageProcess {
  * One request by a process of its own, which ends with it: an order that changes a datastore. When it is called off the
  * process is told, so that it can clean up after itself; one that cannot is ended.
  */
-export async function askOnce<K extends RequestKind>(kind: K, request: Requests[K], { signal, ...options }: AskOptions): Promise<Answers[K]> {
+export async function askOnce<K extends RequestKind>(
+  kind: K,
+  request: Requests[K],
+  { signal, ...options }: AskOptions,
+): Promise<Answers[K]> {
   const process = new StorageProcess();
   const over = new AbortController();
   const callOff = (): void => {

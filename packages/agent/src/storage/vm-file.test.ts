@@ -12,7 +12,10 @@ const spec: VmSpec = {
   memoryBytes: 256 << 20,
   vcpus: 1,
   cpuFeatures: ['cmov', 'sse2'],
-  disks: [{ file: 'root.qcow2', bus: 'virtio', readOnly: false, sizeBytes: 1 << 30, format: 'qcow2' }, { file: 'cd', bus: 'ide', readOnly: true, sizeBytes: 1 << 20, format: 'raw' }],
+  disks: [
+    { file: 'root.qcow2', bus: 'virtio', readOnly: false, sizeBytes: 1 << 30, format: 'qcow2' },
+    { file: 'cd', bus: 'ide', readOnly: true, sizeBytes: 1 << 20, format: 'raw' },
+  ],
   networks: [{ network: 'user', adapter: 'virtio', mac: '52:54:00:12:34:56' }],
   boot: { kernel: 'vmlinuz', initrd: '', commandLine: 'console=ttyS0 root=/dev/vda', kernelOrigin: '', initrdOrigin: '' },
   labels: { team: 'db' },
@@ -30,7 +33,15 @@ test('there and back', () => {
 });
 
 test('one written by hand has what it says, and defaults', () => {
-  const config = { schema: 1, vmId: spec.vmId, name: 'web', memoryBytes: 1 << 20, disks: [], networks: [], settings: { features: 7, spec: 'rubbish' } } as const;
+  const config = {
+    schema: 1,
+    vmId: spec.vmId,
+    name: 'web',
+    memoryBytes: 1 << 20,
+    disks: [],
+    networks: [],
+    settings: { features: 7, spec: 'rubbish' },
+  } as const;
   expect(specOf(config)).toMatchObject({ name: 'web', vcpus: 1, cpuFeatures: [], labels: {}, restart: 'RESTART_POLICY_ALWAYS' });
 });
 
@@ -40,19 +51,50 @@ test('a format that does not show in the name is refused: VMMs go by the name', 
 });
 
 test('many VMs are told of in parts', () => {
-  const report = { datastoreId: 'd', where: '/d', name: 'd', reachable: true, line: '', totalBytes: 1, freeBytes: 1, vms: [], vmsListed: false, vmsMore: false };
+  const report = {
+    datastoreId: 'd',
+    where: '/d',
+    name: 'd',
+    reachable: true,
+    line: '',
+    totalBytes: 1,
+    freeBytes: 1,
+    vms: [],
+    vmsListed: false,
+    vmsMore: false,
+  };
   const vms = Array.from({ length: 401 }, (_, i) => ({ folder: `${i}`, suspended: false, line: '' }));
-  expect(inParts(report, vms).map((part) => [part.vms.length, part.vmsListed, part.vmsMore])).toEqual([[200, true, true], [200, true, true], [1, true, false]]);
+  expect(inParts(report, vms).map((part) => [part.vms.length, part.vmsListed, part.vmsMore])).toEqual([
+    [200, true, true],
+    [200, true, true],
+    [1, true, false],
+  ]);
   expect(inParts(report, [])).toMatchObject([{ vmsListed: true, vmsMore: false }]);
 });
 
 test('what is to be seen of a VM on its way here', () => {
   const about = { vmId: 'v', migrationId: 'm' };
-  const status = { vm: { vmId: 'v', name: 'n', state: 'VM_STATE_INCOMING' }, pauses: [], line: '', hostId: '', hostName: '', vmmId: '', pid: 1, startedAtMs: 0, leaseEpoch: 0, migrationId: '', migrationAddress: '', ended: '' };
+  const status = {
+    vm: { vmId: 'v', name: 'n', state: 'VM_STATE_INCOMING' },
+    pauses: [],
+    line: '',
+    hostId: '',
+    hostName: '',
+    vmmId: '',
+    pid: 1,
+    startedAtMs: 0,
+    leaseEpoch: 0,
+    migrationId: '',
+    migrationAddress: '',
+    ended: '',
+  };
   expect(targetReport({ ...about, migrationId: '' }, status)).toBeUndefined();
   expect(targetReport(about, status)).toMatchObject({ targetPhase: 'waiting', targetOutcome: '' });
   expect(targetReport(about, { ...status, migrationId: 'm' })).toMatchObject({ targetPhase: 'receiving' });
-  expect(targetReport(about, { ...status, vm: { ...status.vm, state: 'VM_STATE_PAUSED' }, leaseEpoch: 4 })).toMatchObject({ targetPhase: 'ended', targetOutcome: 'runs' });
+  expect(targetReport(about, { ...status, vm: { ...status.vm, state: 'VM_STATE_PAUSED' }, leaseEpoch: 4 })).toMatchObject({
+    targetPhase: 'ended',
+    targetOutcome: 'runs',
+  });
   expect(targetReport(about, { ...status, ended: 'not-come' })).toMatchObject({ targetOutcome: 'discarded' });
   // It died on the way: the lease decides where the VM is.
   expect(targetReport(about, { ...status, ended: 'error' })).toMatchObject({ targetOutcome: 'lost' });

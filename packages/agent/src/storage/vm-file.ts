@@ -33,7 +33,9 @@ export function configOf(spec: VmSpec, sizes: Readonly<Record<string, number>> =
     checkFormat(disk);
     return { file: disk.file, bus: disk.bus === 'ide' ? 'ide' : 'virtio', readOnly: disk.readOnly } as const;
   });
-  const networks = spec.networks.map(({ network, adapter, mac }) => ({ network, adapter: adapter === 'pcnet' ? 'pcnet' : 'virtio', mac }) as const);
+  const networks = spec.networks.map(
+    ({ network, adapter, mac }) => ({ network, adapter: adapter === 'pcnet' ? 'pcnet' : 'virtio', mac }) as const,
+  );
   const kept: Kept = {
     vcpus: spec.vcpus,
     sizes: Object.fromEntries(spec.disks.map(({ file, sizeBytes }) => [file, sizes[file] ?? sizeBytes])),
@@ -44,7 +46,11 @@ export function configOf(spec: VmSpec, sizes: Readonly<Record<string, number>> =
     machineVersion: spec.machineVersion,
     priority: spec.priority,
   };
-  const settings = { ...(boot?.kernel ? { boot: bootSettings(boot) } : {}), ...(cpuFeatures.length > 0 ? { features: [...cpuFeatures] } : {}), spec: kept };
+  const settings = {
+    ...(boot?.kernel ? { boot: bootSettings(boot) } : {}),
+    ...(cpuFeatures.length > 0 ? { features: [...cpuFeatures] } : {}),
+    spec: kept,
+  };
   return { schema: VM_CONFIG_VERSION, vmId, name, memoryBytes, disks, networks, settings };
 }
 
@@ -55,7 +61,11 @@ function bootSettings({ kernel, initrd, commandLine }: VmBoot): Record<string, s
 function checkFormat({ file, format }: VmDiskSpec): void {
   const wanted = format || 'raw';
   if (formatOf(file) === wanted) return;
-  throw new OrderError('image', `disk ${file}: a disk's format shows in its name: name it ${wanted === 'qcow2' ? `${file}.qcow2` : 'without .qcow2 at its end'}`, true);
+  throw new OrderError(
+    'image',
+    `disk ${file}: a disk's format shows in its name: name it ${wanted === 'qcow2' ? `${file}.qcow2` : 'without .qcow2 at its end'}`,
+    true,
+  );
 }
 
 /** What an operator, or an earlier version, may have written is taken as far as it can be. */
@@ -71,7 +81,17 @@ export function specOf(config: VmConfig): VmSpec {
     cpuFeatures: Array.isArray(settings.features) ? settings.features.filter((one): one is string => typeof one === 'string') : [],
     disks: config.disks.map((disk) => ({ ...disk, sizeBytes: kept.sizes?.[disk.file] ?? 0, format: formatOf(disk.file) })),
     networks: config.networks.map((one) => ({ ...one })),
-    ...(boot?.kernel ? { boot: { kernel: boot.kernel, initrd: boot.initrd ?? '', commandLine: boot.append ?? DEFAULT_COMMAND_LINE, kernelOrigin: '', initrdOrigin: '' } } : {}),
+    ...(boot?.kernel
+      ? {
+          boot: {
+            kernel: boot.kernel,
+            initrd: boot.initrd ?? '',
+            commandLine: boot.append ?? DEFAULT_COMMAND_LINE,
+            kernelOrigin: '',
+            initrdOrigin: '',
+          },
+        }
+      : {}),
     labels: kept.labels ?? {},
     restart: kept.restart ?? 'RESTART_POLICY_ALWAYS',
     migration: kept.migration ?? {},

@@ -21,17 +21,56 @@ test('whatever may live is adopted, and only what is ours is removed', () => {
   const both = [false, true];
   for (const about of both)
     for (const ended of both)
-      for (const [alive, answers] of [[true, false], [false, true], [true, true]]) expect(decide({ ours: true, about, ended, alive, answers })).toBe('adopt');
-  for (const about of both) for (const ended of both) for (const alive of both) expect(decide({ ours: false, about, ended, alive, answers: alive })).toBe('leave');
+      for (const [alive, answers] of [
+        [true, false],
+        [false, true],
+        [true, true],
+      ])
+        expect(decide({ ours: true, about, ended, alive, answers })).toBe('adopt');
+  for (const about of both)
+    for (const ended of both) for (const alive of both) expect(decide({ ours: false, about, ended, alive, answers: alive })).toBe('leave');
 });
 
 describe('how a VMM ended', () => {
-  const last = { vm: { vmId: 'v', name: 'n', state: 'VM_STATE_RUNNING' }, pauses: ['operator'], line: 'before', hostId: 'h', hostName: 'host', vmmId: 'm', pid: 1, startedAtMs: 1, leaseEpoch: 3, migrationId: 'x', migrationAddress: 'y', ended: '' };
-  const dead = { exit: undefined, words: { line: '', code: '' }, wasArriving: false };
+  const last = {
+    vm: { vmId: 'v', name: 'n', state: 'VM_STATE_RUNNING' },
+    pauses: ['operator'],
+    line: 'before',
+    hostId: 'h',
+    hostName: 'host',
+    vmmId: 'm',
+    pid: 1,
+    startedAtMs: 1,
+    leaseEpoch: 3,
+    migrationId: 'x',
+    migrationAddress: 'y',
+    ended: '',
+  };
+  const dead = { exit: undefined, words: { line: '', code: '' } };
 
   test('as it wrote itself', () => {
-    expect(endOf(last, { reason: 'suspended', line: 'saved', migrations: [] }, dead)).toMatchObject({ ended: 'suspended', line: 'saved', vm: { state: 'VM_STATE_SUSPENDED' }, pauses: [], migrationId: '' });
-    expect(endOf(last, { reason: 'power-off', line: '', migrations: [] }, dead)).toMatchObject({ ended: 'power-off', vm: { state: 'VM_STATE_STOPPED' } });
+    expect(endOf(last, { reason: 'suspended', line: 'saved', migrations: [] }, dead)).toMatchObject({
+      ended: 'suspended',
+      line: 'saved',
+      vm: { state: 'VM_STATE_SUSPENDED' },
+      pauses: [],
+      migrationId: '',
+    });
+    expect(endOf(last, { reason: 'power-off', line: '', migrations: [] }, dead)).toMatchObject({
+      ended: 'power-off',
+      vm: { state: 'VM_STATE_STOPPED' },
+    });
+  });
+
+  test('by a migration, whatever else it says', () => {
+    const migrations = [
+      { outcome: 'failed', vmIs: 'source' },
+      { outcome: 'completed', vmIs: 'target', targetHost: 'beta' },
+    ];
+    expect(endOf(last, { reason: 'stopped', line: 'it was stopped', migrations }, dead)).toMatchObject({
+      ended: 'migrated',
+      line: 'the VM runs on beta',
+    });
   });
 
   test.each([
@@ -41,11 +80,26 @@ describe('how a VMM ended', () => {
     [{ exit: { code: 1, signal: null } }, /exit code 1/],
     [{}, /while the agent was away/],
   ])('as it can be told from %j', (more, line) => {
-    expect(endOf(last, undefined, { ...dead, ...more })).toMatchObject({ ended: 'error', leaseEpoch: 3, line: expect.stringMatching(line) });
+    expect(endOf(last, undefined, { ...dead, ...more })).toMatchObject({
+      ended: 'error',
+      leaseEpoch: 3,
+      line: expect.stringMatching(line),
+    });
   });
 
   test('records that it kept: what was not measured is not there', () => {
-    expect(keptRecord({ migrationId: 'm', vmId: 'v', phase: 'ended', vmIs: 'target', outcome: 'completed', line: '', pauseMs: 3, expectedRemainingMs: null })).toEqual({ migrationId: 'm', vmId: 'v', phase: 'ended', vmIs: 'target', outcome: 'completed', line: '', pauseMs: 3 });
+    expect(
+      keptRecord({
+        migrationId: 'm',
+        vmId: 'v',
+        phase: 'ended',
+        vmIs: 'target',
+        outcome: 'completed',
+        line: '',
+        pauseMs: 3,
+        expectedRemainingMs: null,
+      }),
+    ).toEqual({ migrationId: 'm', vmId: 'v', phase: 'ended', vmIs: 'target', outcome: 'completed', line: '', pauseMs: 3 });
     expect(keptRecord({ migrationId: 7 })).toBeUndefined();
   });
 });

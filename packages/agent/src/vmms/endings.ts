@@ -11,14 +11,18 @@ export interface Death {
   /** Undefined: it was started by an earlier agent, so nobody heard how it exited. */
   readonly exit: Exit | undefined;
   readonly words: { readonly line: string; readonly code: string };
-  readonly wasArriving: boolean;
 }
 
 /** The last status. @param ended what it wrote itself; undefined: it died before it could */
 export function endOf(last: VmmStatus, ended: EndedFile | undefined, death: Death): VmmStatus {
   const state = ended?.reason === 'suspended' ? 'VM_STATE_SUSPENDED' : 'VM_STATE_STOPPED';
   const vm = { ...(last.vm ?? { vmId: '', name: '' }), state };
-  return { ...last, vm, pauses: [], migrationId: '', migrationAddress: '', ended: ended?.reason ?? 'error', line: ended?.line ?? causeOf(death) };
+  // A process that a VM has left ends by that, whatever its engine's last word was.
+  const left = ended?.migrations.find(({ outcome, vmIs }) => outcome === 'completed' && vmIs === 'target');
+  const [reason, line] = left
+    ? ['migrated', `the VM runs on ${String(left.targetHost)}`]
+    : [ended?.reason ?? 'error', ended?.line ?? causeOf(death)];
+  return { ...last, vm, pauses: [], migrationId: '', migrationAddress: '', ended: reason, line };
 }
 
 function causeOf({ exit, words }: Death): string {
@@ -42,5 +46,11 @@ const FIELDS: ReadonlySet<string> = new Set(
 export function keptRecord(kept: Record<string, unknown>): MigrationRecord | undefined {
   if (typeof kept.migrationId !== 'string' || typeof kept.vmId !== 'string') return undefined;
   const set = Object.fromEntries(Object.entries(kept).filter(([name, value]) => FIELDS.has(name) && value !== null && value !== undefined));
-  return { phase: '', vmIs: '', line: '', ...set, outcome: typeof kept.outcome === 'string' ? kept.outcome : '' } as unknown as MigrationRecord;
+  return {
+    phase: '',
+    vmIs: '',
+    line: '',
+    ...set,
+    outcome: typeof kept.outcome === 'string' ? kept.outcome : '',
+  } as unknown as MigrationRecord;
 }

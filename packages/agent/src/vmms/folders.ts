@@ -72,7 +72,9 @@ export class VmmFolders {
 
   pid(vmmId: string): ProcessId | undefined {
     const found = readJson(path.join(this.path(vmmId), 'pid')) as Partial<ProcessId> | undefined;
-    return typeof found?.pid === 'number' && typeof found.startTime === 'number' && typeof found.bootId === 'string' ? (found as ProcessId) : undefined;
+    return typeof found?.pid === 'number' && typeof found.startTime === 'number' && typeof found.bootId === 'string'
+      ? (found as ProcessId)
+      : undefined;
   }
 
   setPid(vmmId: string, id: ProcessId): void {
@@ -90,7 +92,8 @@ export class VmmFolders {
   lastWords(vmmId: string): { readonly line: string; readonly code: string } {
     for (const text of tail(this.logFile(vmmId)).trim().split('\n').reverse()) {
       const logged = parseLine(text);
-      if (logged?.failed === true || logged?.ended !== undefined) return { line: String(logged.msg ?? ''), code: String(logged.code ?? '') };
+      if (logged?.failed === true || logged?.ended !== undefined)
+        return { line: String(logged.msg ?? ''), code: String(logged.code ?? '') };
       if (!logged && text !== '') return { line: text.slice(0, 500), code: '' };
     }
     return { line: '', code: '' };

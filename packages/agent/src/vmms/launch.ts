@@ -9,9 +9,11 @@ import { identify, type ProcessId } from '../state/processes';
 
 /** What a program needs to find its files, and what steers our own. */
 const SECRET = /TOKEN|SECRET|PASS|KEY|CREDENTIAL/;
-const PASSED_ON = /^(PATH|HOME|USER|LOGNAME|TMPDIR|TZ|LANG|LC_[A-Z]+|LD_LIBRARY_PATH|XDG_RUNTIME_DIR|NODE_EXTRA_CA_CERTS|GODWIT_[A-Z0-9_]+)$/;
+const PASSED_ON =
+  /^(PATH|HOME|USER|LOGNAME|TMPDIR|TZ|LANG|LC_[A-Z]+|LD_LIBRARY_PATH|XDG_RUNTIME_DIR|NODE_EXTRA_CA_CERTS|GODWIT_[A-Z0-9_]+)$/;
 
-export const cleanEnvironment = (from: NodeJS.ProcessEnv): NodeJS.ProcessEnv => Object.fromEntries(Object.entries(from).filter(([name]) => PASSED_ON.test(name) && !SECRET.test(name)));
+export const cleanEnvironment = (from: NodeJS.ProcessEnv): NodeJS.ProcessEnv =>
+  Object.fromEntries(Object.entries(from).filter(([name]) => PASSED_ON.test(name) && !SECRET.test(name)));
 
 export interface Launched {
   readonly id: ProcessId;
@@ -24,7 +26,12 @@ export async function launch(command: readonly string[], configFile: string, log
   const log = openSync(logFile, 'a', 0o600);
   try {
     const [program, ...args] = command;
-    const child = spawn(program, [...args, configFile], { cwd: '/', detached: true, stdio: ['ignore', log, log], env: cleanEnvironment(process.env) });
+    const child = spawn(program, [...args, configFile], {
+      cwd: '/',
+      detached: true,
+      stdio: ['ignore', log, log],
+      env: cleanEnvironment(process.env),
+    });
     const exited = new Promise<Exit>((resolve) => child.on('exit', (code, signal) => resolve({ code, signal })));
     await new Promise<void>((resolve, reject) => {
       child.once('spawn', resolve);

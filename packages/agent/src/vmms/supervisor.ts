@@ -69,7 +69,10 @@ export class Supervisor extends EventEmitter {
         const report = await this.adoptOne(entry, running.get(this.folders.configFile(entry)));
         if (report) ended.push(report);
       } catch (error) {
-        this.options.log.warn({ entry, error: lineOf(error) }, 'an entry of the VMs in the state folder cannot be looked at: it stays as it is');
+        this.options.log.warn(
+          { entry, error: lineOf(error) },
+          'an entry of the VMs in the state folder cannot be looked at: it stays as it is',
+        );
       }
     }
     return ended;
@@ -153,7 +156,16 @@ export class Supervisor extends EventEmitter {
   /** Of a VMM whose about.json is lost: what it says itself. */
   private async ask(vmmId: string): Promise<About> {
     const { vm, startedAtMs } = await this.statusOf(vmmId);
-    return { vmmId, vmId: vm?.vmId ?? '', name: vm?.name ?? '', place: { datastoreId: '', folder: vm?.name ?? '' }, orderId: '', migrationId: '', memoryBytes: vm?.memoryBytes ?? 0, startedAtMs };
+    return {
+      vmmId,
+      vmId: vm?.vmId ?? '',
+      name: vm?.name ?? '',
+      place: { datastoreId: '', folder: vm?.name ?? '' },
+      orderId: '',
+      migrationId: '',
+      memoryBytes: vm?.memoryBytes ?? 0,
+      startedAtMs,
+    };
   }
 
   private async askProcess(vmmId: string): Promise<ProcessId | undefined> {

@@ -52,7 +52,12 @@ export class Vmm extends EventEmitter {
     this.about = about;
     this.peer = new Peer('Vmm', `unix:${folders.socket(about.vmmId)}`);
     this.status = {
-      vm: { vmId: about.vmId, name: about.name, state: about.migrationId ? 'VM_STATE_INCOMING' : 'VM_STATE_STARTING', memoryBytes: about.memoryBytes },
+      vm: {
+        vmId: about.vmId,
+        name: about.name,
+        state: about.migrationId ? 'VM_STATE_INCOMING' : 'VM_STATE_STARTING',
+        memoryBytes: about.memoryBytes,
+      },
       pauses: [],
       line: '',
       ...host,
@@ -120,7 +125,10 @@ export class Vmm extends EventEmitter {
   /** Begins a migration; its first record. @throws WireError when it does not begin: the VM runs on here */
   migrate(request: { readonly migrationId: string }): Promise<MigrationRecord> {
     return new Promise((resolve, reject) => {
-      this.following.set(request.migrationId, this.take(this.peer.stream<MigrationRecord>('Migrate', request, this.stopped.signal), resolve).catch(reject));
+      this.following.set(
+        request.migrationId,
+        this.take(this.peer.stream<MigrationRecord>('Migrate', request, this.stopped.signal), resolve).catch(reject),
+      );
     });
   }
 
@@ -168,7 +176,8 @@ export class Vmm extends EventEmitter {
     const { signal } = this.stopped;
     while (!signal.aborted) {
       try {
-        for await (const status of this.peer.stream<VmmStatus>('WatchStatus', { intervalMs: STATUS_INTERVAL_MS }, signal)) this.hear(status);
+        for await (const status of this.peer.stream<VmmStatus>('WatchStatus', { intervalMs: STATUS_INTERVAL_MS }, signal))
+          this.hear(status);
       } catch {
         // Not up yet, or gone: lookAfter knows.
       }
@@ -200,7 +209,10 @@ export class Vmm extends EventEmitter {
   private follow(migrationId: string): void {
     const done = this.take(this.peer.stream<MigrationRecord>('WatchMigration', { migrationId }, this.stopped.signal));
     // A broken stream: the next status that names it has it followed again.
-    this.following.set(migrationId, done.catch(() => undefined).then(() => void this.following.delete(migrationId)));
+    this.following.set(
+      migrationId,
+      done.catch(() => undefined).then(() => void this.following.delete(migrationId)),
+    );
   }
 
   private async take(records: AsyncIterable<MigrationRecord>, first?: (record: MigrationRecord) => void): Promise<void> {
@@ -242,7 +254,7 @@ export class Vmm extends EventEmitter {
     const ended = folders.ended(this.vmmId);
     const words = folders.lastWords(this.vmmId);
     this.causeCode = words.code;
-    this.status = endOf(this.status, ended, { exit: this.exit, words, wasArriving: this.state === 'VM_STATE_INCOMING' });
+    this.status = endOf(this.status, ended, { exit: this.exit, words });
     for (const kept of ended?.migrations ?? []) {
       const record = keptRecord(kept);
       if (record && !(this.record?.migrationId === record.migrationId && this.record.outcome !== '')) this.setRecord(record);

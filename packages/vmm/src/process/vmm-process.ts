@@ -94,7 +94,7 @@ export class VmmProcess extends EventEmitter {
     vm.on('held', (disk: number, why: string | null) => this.say(why === null ? '' : `the VM waits, nothing is lost: disk ${disk}: ${why}`));
     vm.on('link', (nic: number, up: boolean, why: string) => this.say(up ? '' : `network adapter ${nic}: ${why}`));
     vm.ended.then(
-      ({ outcome, stats }) => this.over({ reason: this.intent ?? outcome.kind, line: outcome.detail, stats }),
+      ({ outcome, stats }) => this.over({ reason: this.intent ?? (this.movedAway ? 'migrated' : outcome.kind), line: outcome.detail, stats }),
       (error: Error) => this.over({ reason: 'error', line: error.message, stats: null }),
     );
   }
@@ -151,11 +151,12 @@ export class VmmProcess extends EventEmitter {
       if (record.outcome === 'completed') this.intent = 'migrated';
       this.changed();
     });
-    // The VM's end is the migration's last step: known before the record is.
-    running.on('record', ({ vmIs }: KeptRecord) => {
-      if (vmIs === 'target') this.intent = 'migrated';
-    });
     return { running, done };
+  }
+
+  /** The lease has gone to the target: the VM's end here is the migration's last step. */
+  private get movedAway(): boolean {
+    return this.outgoing?.running?.record().vmIs === 'target';
   }
 
   /** @throws ProcessError when no migration was ever begun here */

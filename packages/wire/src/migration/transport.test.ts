@@ -135,6 +135,19 @@ describe.each(['plain', 'mTLS'] as const)('%s', (kind) => {
     expect(heard.sums).toEqual(wanted);
   });
 
+  test('a connection that speaks outlives the time for handshakes, also while it is quiet', async () => {
+    const [server, client] = both();
+    const { from, to } = await joined(await source(server, 200), client);
+    const heard = record(to);
+    record(from);
+    await rest(800);
+    await from.send(Buffer.alloc(8));
+    await until(() => heard.bytes === 8, 'the message arrives');
+    expect(heard.ends).toEqual([]);
+    to.close();
+    await from.closed;
+  });
+
   test('what was sent before close is still delivered, from either end', async () => {
     const [server, client] = both();
     for (const sender of ['from', 'to'] as const) {

@@ -1,7 +1,7 @@
 /**
  * One end of Migration.Exchange: whole messages over one HTTP/2 stream. The gRPC library is not
- * in the way of the bytes: it would copy each message on either side, which costs the source
- * 40 % more CPU time, and twice the round trip (test/bench/wire.mjs).
+ * in the way of the bytes: it would copy each message on either side, and what that costs in CPU
+ * time and round trips is to be seen in test/bench/wire.mjs.
  *
  *   open ── close() ──► closing: what was sent goes out, what comes is dropped ──┐
  *     └──── the other end closes, dies, breaks a rule; the connection is lost ───┴──► closed(why)

@@ -22,7 +22,7 @@ export async function fetchAuthority(where: string, fingerprint: string): Promis
     // Without a CA, the certificate is what the diagnosis stumbles over at the latest.
     throw new WireError(
       'unavailable',
-      why && !/certificate/.test(why) ? why : `${formatAddress(address)} cannot be asked for its certificate: try again`,
+      why && !why.startsWith('the certificate of') ? why : `${formatAddress(address)} cannot be asked for its certificate: try again`,
     );
   });
   const found = chain.find((raw) => createHash('sha256').update(raw).digest('hex') === fingerprint);
