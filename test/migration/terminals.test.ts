@@ -112,16 +112,16 @@ test('what is wrong is said in one line, and the VM runs on', async () => {
   writeFileSync(at('garbage'), 'x');
   await refused(/is no ticket/, 4, ...move(at('garbage')));
   const ticket = (fields: object): string => {
-    writeFileSync(at('made'), JSON.stringify({ address: '127.0.0.1:1', token: 'x', vm: 'x', ...fields }));
+    writeFileSync(at('made'), JSON.stringify({ address: '127.0.0.1:1', token: 'x'.repeat(43), vm: 'x', ...fields }));
     return at('made');
   };
-  await refused(/no VMM that waits for a VM answers at 127\.0\.0\.1:1.*the VM runs on .*, as before/, 5, ...move(ticket({})));
-  await refused(/no VM answers at .*--control/, 5, 'migrate', '--control', at('nobody'), '--ticket', ticket({}));
+  await refused(/nobody listens at 127\.0\.0\.1:1.* The VM runs on .*, as before/, 5, ...move(ticket({})));
+  await refused(/there is no socket .*nobody/, 5, 'migrate', '--control', at('nobody'), '--ticket', ticket({}));
   await refused(/--policy is a list of/, 2, ...move(ticket({})), '--policy', 'pray');
   await refused(/--max-pause is a time like/, 2, ...move(ticket({})), '--max-pause', 'short');
   await refused(/is in use on/, 4, 'run', ...machine);
-  await refused(/without certificates a VM moves only on the loopback address/, 4, 'run', ...machine, '--incoming', at('t'), '--listen', '0.0.0.0:0');
-  await refused(/another VM serves at/, 4, 'run', ...machine, '--incoming', at('t'), '--control', at('three'));
+  await refused(/without TLS only the loopback address can be served, not 0\.0\.0\.0/, 4, 'run', ...machine, '--incoming', at('t'), '--listen', '0.0.0.0:0');
+  await refused(/another process serves at/, 4, 'run', ...machine, '--incoming', at('t'), '--control', at('three'));
   const target = new Terminal(['run', ...machine, '--incoming', at('right')]);
   await target.shows('waiting for the VM', 'err');
   const { address } = JSON.parse(readFileSync(at('right'), 'utf8')) as { address: string };

@@ -16,7 +16,7 @@ export class Authority {
   openssl(...args) {
     execFileSync('openssl', args, { stdio: ['ignore', 'ignore', 'pipe'] });
   }
-  /** Files of `godwit vmm`'s `tls`. */
+  /** The folder for `godwit vmm`'s `tls`. */
   host(name, addresses) {
     const folder = this.at(name);
     mkdirSync(folder, { recursive: true, mode: 0o700 });
@@ -25,6 +25,6 @@ export class Authority {
     this.openssl('req', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-subj', `/CN=${name}`, '-keyout', at('key.pem'), '-out', at('csr.pem'));
     this.openssl('x509', '-req', '-in', at('csr.pem'), '-CA', this.ca, '-CAkey', this.at('ca.key'), '-CAcreateserial', '-days', '2', '-extfile', at('ext'), '-out', at('cert.pem'));
     copyFileSync(this.ca, at('ca.pem'));
-    return { cert: at('cert.pem'), key: at('key.pem'), ca: at('ca.pem') };
+    return folder;
   }
 }

@@ -13,7 +13,7 @@ import { fileURLToPath } from 'node:url';
 const require = createRequire(import.meta.url);
 const root = path.join(path.dirname(fileURLToPath(import.meta.url)), '..', '..');
 const { Datastore, VmDirectory } = require(path.join(root, 'packages', 'storage'));
-const { VmmClient } = require(path.join(root, 'packages', 'vmm'));
+const { connect, PLAIN, Queue } = require(path.join(root, 'packages', 'wire'));
 const { formatMac, macForVm } = require(path.join(root, 'packages', 'network'));
 export const cli = path.join(root, 'packages', 'cli', 'dist', 'main.js');
 
@@ -71,7 +71,9 @@ export class VmmProcess {
       this.dead = true;
       alive.delete(this.child);
     });
-    this.client = new VmmClient(this.socket);
+    this.wire = connect({ address: `unix:${this.socket}`, security: PLAIN });
+    /** Service Vmm. */
+    this.client = this.wire.client('Vmm');
   }
 
   get pid() {
@@ -87,7 +89,7 @@ export class VmmProcess {
   }
 
   status() {
-    return this.client.call('GetStatus');
+    return this.client.getStatus({});
   }
 
   /** Until the status satisfies `want`; rejects when the process ends first or time is up. */
@@ -114,18 +116,24 @@ export class VmmProcess {
   /** Moves the VM to a waiting process; its record, `onRecord` with each on the way. */
   async migrateTo(target, { settings, migrationId = randomUUID(), onRecord = () => {} } = {}) {
     const { vm } = await this.status();
-    const { address, token } = await target.client.call('Expect', { migrationId, vmId: vm.vmId });
+    const { address, token } = await target.client.expect({ migrationId, vmId: vm.vmId });
     let last;
-    for await (const record of this.client.stream('Migrate', { migrationId, targetAddress: address, token, settings, targetHost: target.host })) onRecord((last = record));
+    for await (const record of this.client.migrate({ migrationId, targetAddress: address, token, settings, targetHost: target.host })) onRecord((last = record));
     return last;
   }
 
   /** The text of the serial port, as it comes, to `onText`; returns how to stop. */
   console(onText) {
-    const call = this.client.open('Console');
-    call.on('data', ({ data }) => onText(Buffer.from(data).toString('latin1')));
-    call.on('error', () => {});
-    return { type: (text) => call.write({ data: Buffer.from(text, 'latin1') }), stop: () => call.cancel() };
+    const typed = new Queue();
+    const left = new AbortController();
+    void (async () => {
+      try {
+        for await (const { data } of this.client.console(typed, { signal: left.signal })) onText(data.toString('latin1'));
+      } catch {
+        // The VM has left, or the reader.
+      }
+    })();
+    return { type: (text) => void typed.push({ data: Buffer.from(text, 'latin1') }), stop: () => left.abort() };
   }
 
   kill(signal = 'SIGKILL') {
@@ -136,6 +144,6 @@ export class VmmProcess {
     this.kill('SIGCONT');
     this.kill('SIGKILL');
     await this.exited;
-    this.client.close();
+    this.wire.close();
   }
 }

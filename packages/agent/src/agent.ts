@@ -122,7 +122,7 @@ async function run(
     facts,
     book,
     consoles,
-    tls: identity.files,
+    tls: identity.folder,
     holder: newHolder(hostId, config.name),
   };
   const handlers = { ...vmOrders(world), ...migrationOrders(world), ...folderOrders(world) };

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { allowedFeatures, openLink, serveVmm, suspendToFile, tlsFrom, Vm, VmmProcess, type VmSpec } from '@godwit/vmm';
+import { allowedFeatures, openLink, serveVmm, suspendToFile, Vm, VmmProcess, type VmSpec } from '@godwit/vmm';
 import { attachConsole } from './console';
 import { exitCodes, usageError } from './errors';
 import type { HeldLease } from './lease';
@@ -33,7 +33,7 @@ export async function runControlled({ options, resumed, lease, spec }: Run): Pro
     host: { hostId, hostName, features: allowedFeatures(), datastores: [lease.datastore.id], networks },
     vmmId,
     holder: lease.holder,
-    openLink: (waiting) => openLink({ listen: listenAt(options.listen), tls: tlsFrom(options.tls), incoming: () => waiting.waiting }),
+    openLink: (waiting) => openLink({ listen: listenAt(options.listen), tls: options.tls, incoming: () => waiting.waiting, log: (line) => process.stderr.write(`godwit: ${line}\n`) }),
     suspend: suspendToFile(options.suspendTo, options.origin),
     log: (line) => process.stderr.write(`godwit: ${line}\n`),
   });
@@ -56,7 +56,8 @@ export async function runControlled({ options, resumed, lease, spec }: Run): Pro
     if (options.incoming !== undefined) await expect(vmm, spec, options);
     else await start(vmm, spec, resumed, take);
     const end = await vmm.ended;
-    await service?.settle();
+    // Whoever watches hears of the end before the socket goes.
+    await service?.close();
     if (options.stats !== undefined && end.stats) writeStats(options.stats, end.stats);
     if (end.reason !== 'migrated') return end.reason === 'not-come' ? notCome(end.line) : report({ kind: end.reason, detail: end.line });
     const [last] = vmm.migrations.records;

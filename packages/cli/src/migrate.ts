@@ -1,25 +1,12 @@
 import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { ProcessError, VmmClient } from '@godwit/vmm';
+import { connect, type MigrationRecord, PLAIN, WireError } from '@godwit/wire';
 import type { Ticket } from './controlled';
 import { CliError, exitCodes, usageError } from './errors';
 import { parseDuration, parseRate } from './quantities';
 
 const POLICIES = ['throttle', 'extend', 'force', 'abort'];
-
-/** What of a MigrationRecord (types.proto) is shown. */
-interface Progress {
-  readonly migrationId: string;
-  readonly phase: string;
-  readonly vmIs: string;
-  readonly outcome: string;
-  readonly line: string;
-  readonly totalMs: number;
-  readonly rounds: readonly { readonly round: number; readonly pages: number; readonly wireBytes: number; readonly durationMs: number; readonly leftPages: number; readonly dirtyBytesPerSecond: number; readonly transferBytesPerSecond: number; readonly predictedPauseMs: number; readonly throttlePercent: number }[];
-  readonly counts: { readonly wireBytes: number };
-  readonly pauseMs?: number;
-  readonly pause?: Readonly<Record<string, number>>;
-}
 
 /**
  * `godwit migrate --control SOCKET --ticket FILE`: moves a VM from its process to one
@@ -34,39 +21,40 @@ export async function migrateByHand(argv: string[]): Promise<number> {
     ...(bandwidth === undefined ? {} : { bandwidthBytesPerSecond: parseRate('--bandwidth', bandwidth) }),
     policies: policies(policy),
   };
-  const client = new VmmClient(control);
-  let last: Progress | undefined;
+  const wire = connect({ address: `unix:${path.resolve(control)}`, security: PLAIN });
+  const vmm = wire.client('Vmm');
+  let last: MigrationRecord | undefined;
   let cancelling = false;
   const cancel = (): void => {
     if (cancelling || !last) return;
     cancelling = true;
     process.stderr.write('godwit: cancelling; the VM goes on where it is\n');
-    client.call('CancelMigration', { migrationId: last.migrationId, why: 'interrupted at the terminal' }).catch(() => {});
+    vmm.cancelMigration({ migrationId: last.migrationId, why: 'interrupted at the terminal' }).catch(() => {});
   };
   process.on('SIGINT', cancel);
   try {
     let shown = 0;
-    for await (const record of client.stream<Progress>('Migrate', { targetAddress: address, token, settings })) {
+    for await (const record of vmm.migrate({ targetAddress: address, token, settings })) {
       last = record;
       for (const round of record.rounds.slice(shown)) process.stderr.write(`godwit: ${roundLine(round)}\n`);
       shown = record.rounds.length;
     }
   } catch (error) {
-    if (!(error instanceof ProcessError)) throw error;
+    if (!(error instanceof WireError)) throw error;
     throw new CliError(error.code === 'invalid' ? exitCodes.usage : error.code === 'unavailable' ? exitCodes.unavailable : error.code === 'denied' ? exitCodes.denied : exitCodes.precondition, error.message);
   } finally {
     process.off('SIGINT', cancel);
-    client.close();
+    wire.close();
   }
   if (!last) throw new CliError(exitCodes.unknown, 'the VM said nothing about the migration: see where it runs');
   if (json) process.stdout.write(`${JSON.stringify(last)}\n`);
   return conclude(last);
 }
 
-function conclude(record: Progress): number {
+function conclude(record: MigrationRecord): number {
   if (record.outcome === 'completed') {
     const parts = Object.entries(record.pause ?? {}).map(([part, ms]) => `${part.replace(/Ms$/, '')} ${ms.toFixed(1)}`).join(', ');
-    process.stderr.write(`godwit: the VM runs on the target; it stood still for ${record.pauseMs?.toFixed(1)} ms (${parts}); ${mib(record.counts.wireBytes)} sent in ${(record.totalMs / 1000).toFixed(1)} s\n`);
+    process.stderr.write(`godwit: the VM runs on the target; it stood still for ${record.pauseMs?.toFixed(1)} ms (${parts}); ${mib(record.counts?.wireBytes ?? 0)} sent in ${(record.totalMs / 1000).toFixed(1)} s\n`);
     return exitCodes.ok;
   }
   const where = record.vmIs === 'source' ? 'the VM runs here, as before' : record.vmIs === 'target' ? 'the VM belongs to the target' : 'where the VM runs is decided by its lease: godwit datastore show';
@@ -77,7 +65,7 @@ function conclude(record: Progress): number {
 const mib = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 const rate = (bytesPerSecond: number): string => `${(bytesPerSecond / 1e6).toFixed(0)} MB/s`;
 
-const roundLine = ({ round, pages, wireBytes, durationMs, leftPages, dirtyBytesPerSecond, transferBytesPerSecond, predictedPauseMs, throttlePercent }: Progress['rounds'][number]): string =>
+const roundLine = ({ round, pages, wireBytes, durationMs, leftPages, dirtyBytesPerSecond, transferBytesPerSecond, predictedPauseMs, throttlePercent }: MigrationRecord['rounds'][number]): string =>
   `round ${round}: ${pages} pages, ${mib(wireBytes)} in ${(durationMs / 1000).toFixed(2)} s; ${leftPages} left; guest writes ${rate(dirtyBytesPerSecond)}, sent ${rate(transferBytesPerSecond)}; pause would be ${predictedPauseMs.toFixed(0)} ms${throttlePercent > 0 ? `; vCPU slowed by ${throttlePercent} %` : ''}`;
 
 function flags(argv: string[]) {

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { parseVmmConfig, ProcessError, runVmm } from '@godwit/vmm';
+import { parseVmmConfig, runVmm } from '@godwit/vmm';
+import { WireError } from '@godwit/wire';
 import { CliError, exitCodes, usageError } from './errors';
 import { readyNative } from './ready-native';
 
@@ -23,7 +24,7 @@ export async function vmm([file, ...rest]: string[]): Promise<number> {
     return reason === 'error' || reason === 'triple-fault' || reason === 'not-come' ? exitCodes.failed : exitCodes.ok;
   } catch (error) {
     log((error as Error).message, { failed: true, code: (error as NodeJS.ErrnoException).code });
-    if (error instanceof ProcessError) throw new CliError(exitCodes.precondition, error.message);
+    if (error instanceof WireError) throw new CliError(exitCodes.precondition, error.message);
     throw error;
   }
 }

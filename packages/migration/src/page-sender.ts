@@ -21,6 +21,8 @@ export interface RoundSent {
 
 export class PageSender {
   private readonly free: Uint8Array[] = [];
+  /** What is packed into; as many as are packed at a time. */
+  private readonly spares: Uint8Array[] = [];
   private readonly waiting: ((buffer: Uint8Array) => void)[] = [];
   private readonly pacer = new Pacer();
   private readonly wire = new WireMeter();
@@ -100,7 +102,8 @@ export class PageSender {
     if (!compress || rawBytes === 0) return plain;
     const wire = this.wireRate();
     if (!this.advisor.wants(rawBytes, wire.bytesPerMs, this.beside)) return plain;
-    const spare = this.free.pop() ?? newMessageBuffer(this.encoder.messageBytes);
+    // Of a pool of its own: one more in `free` would be one more message on its way.
+    const spare = this.spares.pop() ?? newMessageBuffer(this.encoder.messageBytes);
     const started = this.clock.now();
     const area = spare.subarray(PAGE_AREA, PAGE_AREA + packedBound(rawBytes));
     const answer = compress.call(this.codec, batch.buffer.subarray(PAGE_AREA, PAGE_AREA + rawBytes), area);
@@ -122,7 +125,7 @@ export class PageSender {
 
   /** Gives the message to the transport; settles once the buffer is free again, never rejects. */
   private async post(batch: Batch, body: { buffer: Uint8Array; pageBytes: number; packed: boolean; spare?: Uint8Array }): Promise<void> {
-    if (body.spare) this.give(body.spare);
+    if (body.spare) this.spares.push(body.spare);
     if (this.stopped) return this.give(body.buffer);
     const { zeroPages, fillPages, deltaPages, rawPages } = batch.counts;
     const bodyBytes = finishBatch(batch, body.buffer, body.pageBytes, body.packed);
@@ -150,6 +153,6 @@ export class PageSender {
   private give(buffer: Uint8Array): void {
     const next = this.waiting.shift();
     if (next) next(buffer);
-    else if (this.free.length <= SEND_AHEAD) this.free.push(buffer);
+    else this.free.push(buffer);
   }
 }

@@ -78,7 +78,7 @@ class GodwitVm {
     this.target = undefined;
     this.listen(target);
     let running;
-    const timer = setTimeout(() => source.client.call('CancelMigration', { migrationId: running, why: `not done within ${limitMs} ms` }).catch(() => {}), limitMs);
+    const timer = setTimeout(() => source.client.cancelMigration({ migrationId: running, why: `not done within ${limitMs} ms` }).catch(() => {}), limitMs);
     try {
       const record = await source.migrateTo(target, { settings: this.options.settings, onRecord: ({ migrationId }) => (running = migrationId) });
       if (record.outcome === 'completed') {

@@ -23,8 +23,8 @@ export interface World {
   readonly facts: HostFactsReader;
   readonly book: MigrationBook;
   readonly consoles: Consoles;
-  /** PEM files of this host; undefined: VMs move on the loopback address only. */
-  readonly tls: { readonly cert: string; readonly key: string; readonly ca: string } | undefined;
+  /** This host's folder of certificates; undefined: VMs move on the loopback address only. */
+  readonly tls: string | undefined;
   /** While this agent changes a VM's folder. */
   readonly holder: () => Holder;
 }

@@ -13,7 +13,8 @@ import { Peer } from '../rpc';
 import type { HostState } from '../state/host-state';
 
 export class Identity {
-  private readonly folder: string;
+  /** Holds cert.pem, key.pem, ca.pem; VMMs read it too: they move VMs under this host's name. */
+  readonly folder: string;
   private held: Certificates | undefined;
   private endRenewal: () => void = () => undefined;
   private peer: Peer | undefined;
@@ -25,7 +26,7 @@ export class Identity {
     private readonly log: Logger,
   ) {
     this.folder = path.join(config.stateDir, 'tls');
-    if (existsSync(this.files.cert)) this.use(Certificates.fromFolder(this.folder));
+    if (existsSync(path.join(this.folder, 'cert.pem'))) this.use(Certificates.fromFolder(this.folder));
     else if (!config.join)
       throw new AgentError(
         `this host has not joined a cluster: make a token there (godwit host add ${config.name}) and name it as join.token in the agent's configuration`,
@@ -36,12 +37,6 @@ export class Identity {
 
   stop(): void {
     this.endRenewal();
-  }
-
-  /** For VMMs, which move VMs under this host's name. */
-  get files(): { readonly cert: string; readonly key: string; readonly ca: string } {
-    const file = (name: string): string => path.join(this.folder, name);
-    return { cert: file('cert.pem'), key: file('key.pem'), ca: file('ca.pem') };
   }
 
   /** Joins at that controller if this host has not joined yet. @throws WireError, one line */

@@ -5,7 +5,7 @@
  * operator would. Once in a process; not set: nothing.
  */
 import process from 'node:process';
-import { ProcessError } from './errors';
+import { WireError } from '@godwit/wire';
 
 type Act = (cancel: () => void) => void;
 const ACTS: Readonly<Record<string, Act>> = {
@@ -17,11 +17,11 @@ const ACTS: Readonly<Record<string, Act>> = {
 /** Called when a phase begins; `cancel` gives the migration up. */
 export type OnPhase = (end: 'source' | 'target', phase: string, cancel: () => void) => void;
 
-/** @throws ProcessError for a value that is none */
+/** @throws WireError for a value that is none */
 export function faultPoints(value = process.env.GODWIT_FAULT): OnPhase {
   if (value === undefined || value === '') return () => {};
   const [, end, phase, what, delay = '0'] = /^(source|target):([a-z]+):(kill|stop|cancel)(?:,(\d+))?$/.exec(value) ?? [];
-  if (end === undefined) throw new ProcessError('invalid', `GODWIT_FAULT is END:PHASE:kill, stop or cancel, perhaps with ,MILLISECONDS, not '${value}'`);
+  if (end === undefined) throw new WireError('invalid', `GODWIT_FAULT is END:PHASE:kill, stop or cancel, perhaps with ,MILLISECONDS, not '${value}'`);
   let fired = false;
   return (where, now, cancel) => {
     if (fired || where !== end || now !== phase) return;

@@ -5,7 +5,7 @@ import type { LeaseHolder } from '@godwit/storage';
 import { clockPort, codecPort, targetLease } from '../migration/ports';
 import { TargetVmm } from '../migration/target-vmm';
 import type { Vm, VmSpec } from '../vm';
-import { ProcessError } from './errors';
+import { type PeerIdentity, WireError } from '@godwit/wire';
 import type { OnPhase } from './fault-points';
 import type { MigrationLink } from './link';
 import { checkSectors, fitOffer } from './machine-offer';
@@ -60,22 +60,22 @@ export class Incoming {
 
   /** From now on that migration may come, and no other. The token is told only here. */
   async expect(migrationId: string, vmId: string): Promise<{ address: string; token: string }> {
-    if (this.session) throw new ProcessError('precondition', 'a VM is on its way here already');
-    if (vmId !== '' && vmId !== this.parts.vmId) throw new ProcessError('precondition', `this process waits for VM ${this.parts.vmId}, not for ${vmId}`);
+    if (this.session) throw new WireError('precondition', 'a VM is on its way here already');
+    if (vmId !== '' && vmId !== this.parts.vmId) throw new WireError('precondition', `this process waits for VM ${this.parts.vmId}, not for ${vmId}`);
     const token = randomBytes(32).toString('base64url');
     this.expected = { token: digest(token), migrationId };
     return { address: (await this.parts.link()).address, token };
   }
 
-  /** The source is there: calls it back. @throws ProcessError */
-  async call({ migrationId, token, sourceAddress }: { migrationId: string; token: string; sourceAddress: string }): Promise<void> {
+  /** The source is there: calls it back. @throws WireError */
+  async call({ migrationId, token, sourceAddress }: { migrationId: string; token: string; sourceAddress: string }, asker: PeerIdentity): Promise<void> {
     const { expected } = this;
-    if (!expected || !timingSafeEqual(expected.token, digest(token))) throw new ProcessError('denied', 'the token is not the one of a migration that is expected here: ask for a new one (Expect)');
-    if (expected.migrationId !== '' && expected.migrationId !== migrationId) throw new ProcessError('denied', `migration ${expected.migrationId} is expected here, not ${migrationId}`);
-    if (this.session) throw new ProcessError('precondition', 'a VM is on its way here already');
+    if (!expected || !timingSafeEqual(expected.token, digest(token))) throw new WireError('denied', 'the token is not the one of a migration that is expected here: ask for a new one (Expect)');
+    if (expected.migrationId !== '' && expected.migrationId !== migrationId) throw new WireError('denied', `migration ${expected.migrationId} is expected here, not ${migrationId}`);
+    if (this.session) throw new WireError('precondition', 'a VM is on its way here already');
     this.expected = undefined;
     const link = await this.parts.link();
-    const transport = await link.call(sourceAddress, { migrationId, token }, AbortSignal.timeout(CONNECT_TIMEOUT_MS));
+    const transport = await link.call(sourceAddress, { migrationId, token }, asker, AbortSignal.timeout(CONNECT_TIMEOUT_MS));
     const { parts } = this;
     const trace = { phase: (end: 'source' | 'target', phase: string) => parts.onPhase(end, phase, () => this.session?.cancel('ordered at a fault point')), event: (name: string, line: string, fields: Readonly<Record<string, unknown>>) => parts.log(`migration: ${line || name}`, { migrationId, event: name, ...fields }) };
     const refuse = (offer: { vm: { vmId: string; name: string } }): string[] => (offer.vm.vmId === parts.vmId ? [] : [`VM ${offer.vm.name} is not the one that is expected here`]);

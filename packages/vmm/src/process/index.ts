@@ -1,7 +1,5 @@
-export { ProcessError, type ProcessErrorCode } from './errors';
 export { allowedFeatures, hostFactsOf, type HostDescription, type VmDescription, vmFactsOf } from './facts';
-export { openLink, tlsFrom } from './grpc-link';
-export type { MigrationLink } from './link';
+export { type MigrationLink, openLink } from './link';
 export type { KeptRecord } from './outgoing';
 export { hostNetwork, type HostNetwork, type VmSettings, vmSettings } from './plan';
 export { runVmm } from './run-vmm';
@@ -9,4 +7,3 @@ export { SUSPENDED_STATE, suspendToFile } from './state-store';
 export { parseVmmConfig, vmmConfig, type VmmConfig } from './vmm-config';
 export { type EndReason, type ProcessEnd, VmmProcess } from './vmm-process';
 export { serveVmm } from './vmm-service';
-export { VmmClient } from './client';

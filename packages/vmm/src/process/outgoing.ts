@@ -6,7 +6,7 @@ import type { LeaseHolder } from '@godwit/storage';
 import { clockPort, codecPort, sourceLease } from '../migration/ports';
 import { SourceVmm } from '../migration/source-vmm';
 import type { Vm } from '../vm';
-import { ProcessError } from './errors';
+import { WireError } from '@godwit/wire';
 import type { OnPhase } from './fault-points';
 import type { MigrationLink } from './link';
 import { offeredMachine } from './machine-offer';
@@ -16,6 +16,9 @@ const CALL_TIMEOUT_MS = 15_000;
 /** How often a record that has changed is told of. */
 const TELL_MS = 100;
 const MAX_KEPT = 64;
+
+/** Ready for what the VM does, after a semicolon or, behind a question, as a sentence. */
+const ended = (line: string): string => (/[.?!]$/.test(line) ? `${line} The` : `${line}; the`);
 
 /** A record with what the session does not know. */
 export interface KeptRecord extends MigrationRecord {
@@ -113,14 +116,14 @@ export class Outgoing {
     return this.records.find((record) => record.migrationId === migrationId);
   }
 
-  /** Starts one; `done` gives its record. @throws ProcessError when it cannot begin: the VM runs on here */
+  /** Starts one; `done` gives its record. @throws WireError when it cannot begin: the VM runs on here */
   async start(order: Order): Promise<{ running: Running; done: Promise<KeptRecord> }> {
     const { holder, owner, vm } = this.parts;
-    if (!holder) throw new ProcessError('precondition', 'a VM without a lease on shared storage cannot be moved: run it with --vm DATASTORE/NAME');
+    if (!holder) throw new WireError('precondition', 'a VM without a lease on shared storage cannot be moved: run it with --vm DATASTORE/NAME');
     const facts = await this.parts.facts();
     const migrationId = order.migrationId || randomUUID();
     const busy = this.registry.begin(facts.vmId, migrationId, 'out');
-    if (busy) throw new ProcessError('precondition', busy);
+    if (busy) throw new WireError('precondition', busy);
     try {
       const transport = await this.connect(migrationId, order);
       const setup = { migrationId, vm: facts, config: offeredMachine(vm), owner, wallClockMs: Date.now(), settings: { ...DEFAULT_SETTINGS, ...order.settings } };
@@ -137,12 +140,12 @@ export class Outgoing {
       return { running, done };
     } catch (error) {
       this.registry.end(facts.vmId, migrationId);
-      const code = error instanceof ProcessError ? error.code : error instanceof RangeError ? 'invalid' : 'unavailable';
-      throw new ProcessError(code, `${(error as Error).message}; the VM runs on ${owner.hostName}, as before`);
+      const code = error instanceof WireError ? error.code : error instanceof RangeError ? 'invalid' : 'unavailable';
+      throw new WireError(code, `${ended((error as Error).message)} VM runs on ${owner.hostName}, as before`);
     }
   }
 
-  /** Also one that is only connecting. @throws ProcessError */
+  /** Also one that is only connecting. @throws WireError */
   cancel(migrationId: string, why: string): KeptRecord | undefined {
     if (this.running && !this.running.over && (migrationId === '' || this.running.record().migrationId === migrationId)) {
       this.running.cancel(why);
@@ -153,7 +156,7 @@ export class Outgoing {
       return undefined;
     }
     const kept = this.find(migrationId);
-    if (!kept) throw new ProcessError('not-found', `no migration ${migrationId} is known here`);
+    if (!kept) throw new WireError('not-found', `no migration ${migrationId} is known here`);
     return kept;
   }
 
@@ -170,7 +173,7 @@ export class Outgoing {
       return await coming;
     } catch (error) {
       cancelled.abort();
-      if (signal.reason?.name === 'TimeoutError') throw new ProcessError('unavailable', `the target at ${target} did not call back within ${CALL_TIMEOUT_MS / 1000} s: can it reach this host?`);
+      if (signal.reason?.name === 'TimeoutError') throw new WireError('unavailable', `the target at ${target} did not call back within ${CALL_TIMEOUT_MS / 1000} s: can it reach this host?`);
       throw error;
     } finally {
       this.starting = undefined;

@@ -3,7 +3,7 @@ import type { StorageFile, VmConfig, VmDirectory } from '@godwit/storage';
 import { type NetBackend, openTap, parseMac, type Tap } from '@godwit/network';
 import { z } from 'zod';
 import type { NicSpec, VmSpec } from '../vm';
-import { ProcessError } from './errors';
+import { WireError } from '@godwit/wire';
 
 const MAX_BOOT_BYTES = 256 << 20;
 const file = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/, 'the name of a file in the VM\'s boot folder');
@@ -32,13 +32,13 @@ export interface Plan {
   readonly initrd: Uint8Array | undefined;
 }
 
-/** Reads what a VM is made of. @throws StorageError or ProcessError */
+/** Reads what a VM is made of. @throws StorageError or WireError */
 export async function readPlan(directory: VmDirectory): Promise<Plan> {
   const config = await directory.readConfig();
   const parsed = vmSettings.safeParse(config.settings);
   if (!parsed.success) {
     const [{ path, message }] = parsed.error.issues;
-    throw new ProcessError('precondition', `VM ${config.name}: settings.${path.join('.')} in its vm.json: ${message}`);
+    throw new WireError('precondition', `VM ${config.name}: settings.${path.join('.')} in its vm.json: ${message}`);
   }
   const { boot } = parsed.data;
   return {
@@ -53,11 +53,11 @@ async function readBoot(directory: VmDirectory, name: string): Promise<Uint8Arra
   const from: StorageFile = await directory.datastore.files.open(directory.path('boot', name));
   try {
     const size = await from.size();
-    if (size > MAX_BOOT_BYTES) throw new ProcessError('precondition', `${name} of VM ${directory.name} is larger than ${MAX_BOOT_BYTES >> 20} MiB: is it a kernel?`);
+    if (size > MAX_BOOT_BYTES) throw new WireError('precondition', `${name} of VM ${directory.name} is larger than ${MAX_BOOT_BYTES >> 20} MiB: is it a kernel?`);
     const bytes = new Uint8Array(size);
     for (let at = 0; at < size; ) {
       const read = await from.read(bytes.subarray(at, Math.min(size, at + (1 << 20))), at);
-      if (read === 0) throw new ProcessError('precondition', `${name} of VM ${directory.name} became shorter while it was read`);
+      if (read === 0) throw new WireError('precondition', `${name} of VM ${directory.name} became shorter while it was read`);
       at += read;
     }
     return bytes;
@@ -71,7 +71,7 @@ export interface OpenNics {
   close(): void;
 }
 
-/** Plugs the VM's adapters into the host's networks. @throws ProcessError naming the network that this host lacks */
+/** Plugs the VM's adapters into the host's networks. @throws WireError naming the network that this host lacks */
 export function openNics(config: VmConfig, networks: Readonly<Record<string, HostNetwork>>): OpenNics {
   const taps: Tap[] = [];
   const close = (): void => {
@@ -86,7 +86,7 @@ export function openNics(config: VmConfig, networks: Readonly<Record<string, Hos
   try {
     const nics = config.networks.map(({ adapter, mac, network }) => {
       const there = networks[network];
-      if (!there) throw new ProcessError('precondition', `VM ${config.name} is to be on network '${network}', which this host does not have: add it to the agent's configuration`);
+      if (!there) throw new WireError('precondition', `VM ${config.name} is to be on network '${network}', which this host does not have: add it to the agent's configuration`);
       return { adapter, mac: parseMac(mac), backend: backendOf(there), offloads: true };
     });
     return { nics, close };

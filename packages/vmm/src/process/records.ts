@@ -1,9 +1,10 @@
 /** Records of migrations as proto/godwit/v1/types.proto spells them. */
 import type { Settings } from '@godwit/migration';
+import type { Input, MigrationRecord, MigrationSettingsChange } from '@godwit/wire';
 import type { KeptRecord } from './outgoing';
 
 /** What of a record protobuf has another form for; the rest has the same names on both sides. */
-export function recordMessage(record: KeptRecord) {
+export function recordMessage(record: KeptRecord): Input<MigrationRecord> {
   const { outcome, rounds, expectedRemainingMs, pause, pauseMs, predictedPauseMs, settings, ...same } = record;
   return {
     ...same,
@@ -17,19 +18,8 @@ export function recordMessage(record: KeptRecord) {
   };
 }
 
-/** MigrationSettingsChange: fields that are not set are not changed. */
-export interface SettingsChange {
-  readonly pauseBudgetMs?: number;
-  readonly maxPauseMs?: number;
-  readonly bandwidthBytesPerSecond?: number;
-  readonly policies?: readonly string[];
-  readonly maxThrottlePercent?: number;
-  readonly maxRounds?: number;
-  readonly maxPrecopyMs?: number;
-}
-
-/** Values are judged by the session (checkSettings). */
-export function settingsOf(change: SettingsChange | undefined): Partial<Settings> {
+/** Fields that are not set are not changed; values are judged by the session (checkSettings). */
+export function settingsOf(change: MigrationSettingsChange | undefined): Partial<Settings> {
   if (!change) return {};
   const { policies, ...numbers } = change;
   const set = Object.fromEntries(Object.entries(numbers).filter(([, value]) => typeof value === 'number'));

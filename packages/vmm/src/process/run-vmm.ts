@@ -4,9 +4,9 @@ import path from 'node:path';
 import { loadNative } from '@godwit/metal';
 import { Datastore, LeaseHolder, type VmDirectory } from '@godwit/storage';
 import { Vm, type VmSpec } from '../vm';
-import { ProcessError } from './errors';
+import { WireError } from '@godwit/wire';
 import { allowedFeatures } from './facts';
-import { openLink } from './grpc-link';
+import { openLink } from './link';
 import { type OpenNics, openNics, type Plan, readPlan, specOf } from './plan';
 import { resumeFrom, suspendedFeatures, suspendTo } from './state-store';
 import { serveVmm } from './vmm-service';
@@ -29,7 +29,7 @@ export async function runVmm(config: VmmConfig, log: (line: string, fields?: Rea
       host: { hostId: config.hostId, hostName: config.hostName, features: allowed, datastores: [store.id], networks: Object.keys(config.networks) },
       vmmId: config.vmmId,
       holder,
-      openLink: (vmm) => openLink({ listen: config.listen ?? { host: '127.0.0.1', port: 0 }, tls: config.tls, incoming: () => vmm.waiting }),
+      openLink: (vmm) => openLink({ listen: config.listen ?? { host: '127.0.0.1', port: 0 }, tls: config.tls, incoming: () => vmm.waiting, log }),
       suspend: (vm) => suspendTo(directory, vm),
       log,
     });
@@ -41,8 +41,6 @@ export async function runVmm(config: VmmConfig, log: (line: string, fields?: Rea
     await begin[config.mode]({ config, process, directory, plan, holder, allowed, spec, networks });
     const end = await process.ended;
     writeFileSync(path.join(path.dirname(config.control), 'ended.json'), JSON.stringify({ ...end, stats: undefined, vmmId: config.vmmId, endedAtMs: Date.now(), migrations: kept(process) }));
-    // Whoever watches hears of the end before the socket goes.
-    await service.settle();
     return end;
   } finally {
     for (const close of closers) await close();
@@ -101,7 +99,7 @@ const begin: Readonly<Record<VmmConfig['mode'], (beginning: Beginning) => Promis
 
 function checkFeatures(name: string, wanted: readonly string[], allowed: readonly string[], instead: string): void {
   const missing = wanted.filter((feature) => !allowed.includes(feature));
-  if (missing.length > 0) throw new ProcessError('precondition', `VM ${name} needs CPU features that it cannot have on this host: ${missing.join(', ')}: ${instead}`);
+  if (missing.length > 0) throw new WireError('precondition', `VM ${name} needs CPU features that it cannot have on this host: ${missing.join(', ')}: ${instead}`);
 }
 
 function kept(process: VmmProcess): unknown[] {

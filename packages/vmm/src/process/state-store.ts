@@ -6,7 +6,7 @@ import path from 'node:path';
 import { codeOf, isNfsUrl, type VmDirectory } from '@godwit/storage';
 import { checkFits, openSavedVm, saveVm, type OpenedState } from '../state-file';
 import type { Vm } from '../vm';
-import { ProcessError } from './errors';
+import { WireError } from '@godwit/wire';
 
 /** The VM is suspended if its folder has this file. */
 export const SUSPENDED_STATE = 'suspended.godwit';
@@ -25,7 +25,7 @@ export async function suspendTo(directory: VmDirectory, vm: Vm): Promise<{ bytes
   });
 }
 
-/** Fills a VM made with `waitForState`; its state is used up then, for its disks go on from there. @throws SnapshotError, or ProcessError when there is none */
+/** Fills a VM made with `waitForState`; its state is used up then, for its disks go on from there. @throws SnapshotError, or WireError when there is none */
 export async function resumeFrom(directory: VmDirectory, vm: Vm): Promise<void> {
   await withState(directory, async (where, state) => {
     checkFits(where, state.config, vm.spec, vm.diskSectors, await vm.settleDisks());
@@ -57,7 +57,7 @@ async function withState(directory: VmDirectory, act: (where: string, state: Ope
   const { where, files } = directory.datastore;
   await files.stat(name).catch((error) => {
     if (codeOf(error) !== 'ENOENT') throw error;
-    throw new ProcessError('precondition', `VM ${directory.name} is not suspended: start it instead`);
+    throw new WireError('precondition', `VM ${directory.name} is not suspended: start it instead`);
   });
   if (!isNfsUrl(where)) return use(path.join(where, name));
   return withScratch(async (scratch) => {
@@ -124,6 +124,6 @@ async function download({ datastore: { files } }: VmDirectory, name: string, to:
 export const suspendToFile =
   (file: string | undefined, origin: unknown) =>
   async (vm: Vm): Promise<{ bytes: number }> => {
-    if (file === undefined) throw new ProcessError('precondition', 'this VM has no place for its state: run it with --suspend-to FILE');
+    if (file === undefined) throw new WireError('precondition', 'this VM has no place for its state: run it with --suspend-to FILE');
     return { bytes: (await saveVm(vm, file, JSON.parse(JSON.stringify(origin)))).fileBytes };
   };

@@ -1,6 +1,6 @@
 /** What `godwit vmm CONFIG.json` is told: by an agent, or by hand. */
 import { z } from 'zod';
-import { ProcessError } from './errors';
+import { WireError } from '@godwit/wire';
 import { hostNetwork } from './plan';
 
 const text = z.string().min(1).max(4096);
@@ -19,8 +19,8 @@ export const vmmConfig = z.strictObject({
   mode: z.enum(['start', 'resume', 'incoming']),
   /** Where other hosts reach this process for migrations; port 0: any. */
   listen: z.strictObject({ host: text, port: z.number().int().min(0).max(65535) }).optional(),
-  /** PEM files. Absent: no TLS, on the loopback address only. */
-  tls: z.strictObject({ cert: text, key: text, ca: text }).optional(),
+  /** Folder with cert.pem, key.pem, ca.pem; looked into again when they are renewed. Absent: no TLS, on the loopback address only. */
+  tls: text.optional(),
   networks: z.record(z.string(), hostNetwork).default({}),
   /** CPU features that VMs may have on this host; absent: all of it. */
   features: z.array(z.string()).optional(),
@@ -30,16 +30,16 @@ export const vmmConfig = z.strictObject({
 });
 export type VmmConfig = z.infer<typeof vmmConfig>;
 
-/** @throws ProcessError naming the field */
+/** @throws WireError naming the field */
 export function parseVmmConfig(json: string, where: string): VmmConfig {
   let value: unknown;
   try {
     value = JSON.parse(json);
   } catch (error) {
-    throw new ProcessError('invalid', `${where} is not JSON: ${(error as Error).message}`);
+    throw new WireError('invalid', `${where} is not JSON: ${(error as Error).message}`);
   }
   const parsed = vmmConfig.safeParse(value);
   if (parsed.success) return parsed.data;
   const [{ path, message }] = parsed.error.issues;
-  throw new ProcessError('invalid', `${where}: ${path.join('.') || 'the whole'}: ${message}`);
+  throw new WireError('invalid', `${where}: ${path.join('.') || 'the whole'}: ${message}`);
 }

@@ -1,11 +1,11 @@
 /** The methods of service Vmm (proto/godwit/v1/vmm.proto), over one VmmProcess. */
 import process from 'node:process';
 import { randomUUID } from 'node:crypto';
-import { ProcessError } from './errors';
+import { type Handlers, type Input, type VmmStatus, WireError } from '@godwit/wire';
 import { vmFactsOf } from './facts';
 import type { KeptRecord, Running } from './outgoing';
 import { Queue } from './queue';
-import { recordMessage, type SettingsChange, settingsOf } from './records';
+import { recordMessage, settingsOf } from './records';
 import { flatStats } from './stats';
 import type { VmmProcess } from './vmm-process';
 
@@ -14,7 +14,7 @@ const DEFAULT_INTERVAL_MS = 5_000;
 /** Bytes of console output that wait for one who reads it slowly. */
 const MAX_CONSOLE_WAITING = 1 << 20;
 
-export function vmmMethods(vmm: VmmProcess) {
+export function vmmMethods(vmm: VmmProcess): Handlers<'Vmm'> {
   const acknowledge = (act: () => void) => async () => {
     act();
     return vmmStatus(vmm);
@@ -22,7 +22,7 @@ export function vmmMethods(vmm: VmmProcess) {
   return {
     getStatus: async () => vmmStatus(vmm),
 
-    watchStatus: async function* ({ intervalMs }: { intervalMs: number }, { signal }: { signal: AbortSignal }) {
+    watchStatus: async function* ({ intervalMs }, { signal }) {
       const changes = new Queue<void>(true);
       const tell = (): void => changes.push();
       const stop = (): void => changes.end();
@@ -60,7 +60,7 @@ export function vmmMethods(vmm: VmmProcess) {
       return { stateBytes: bytes, pauseMs };
     },
 
-    console: async function* (input: AsyncIterable<{ data: Uint8Array }>, { signal }: { signal: AbortSignal }) {
+    console: async function* (input, { signal }) {
       const output = new Queue<{ data: Uint8Array }>();
       let waiting = 0;
       const leave = vmm.console.attach({
@@ -91,45 +91,45 @@ export function vmmMethods(vmm: VmmProcess) {
       }
     },
 
-    migrate: async function* (request: { migrationId: string; targetAddress: string; token: string; settings?: SettingsChange | null; targetHost: string }, { signal }: { signal: AbortSignal }) {
+    migrate: async function* (request, { signal }) {
       const { running } = await vmm.migrate({
         migrationId: request.migrationId || randomUUID(),
         target: request.targetAddress,
         token: request.token,
-        settings: settingsOf(request.settings ?? undefined),
+        settings: settingsOf(request.settings),
         targetHost: request.targetHost,
       });
       yield* follow(running, signal);
     },
 
-    watchMigration: async function* ({ migrationId }: { migrationId: string }, { signal }: { signal: AbortSignal }) {
+    watchMigration: async function* ({ migrationId }, { signal }) {
       const { migrations } = vmm;
       const { running } = migrations;
       if (running && !running.over && (migrationId === '' || running.record().migrationId === migrationId)) return yield* follow(running, signal);
       const kept = migrations.find(migrationId);
-      if (!kept) throw new ProcessError('not-found', `no migration ${migrationId} is known here`);
+      if (!kept) throw new WireError('not-found', `no migration ${migrationId} is known here`);
       yield recordMessage(kept);
     },
 
-    changeMigration: async ({ migrationId, settings }: { migrationId: string; settings?: SettingsChange | null }) => {
+    changeMigration: async ({ migrationId, settings }) => {
       const { running } = vmm.migrations;
-      if (!running || running.over || (migrationId !== '' && running.record().migrationId !== migrationId)) throw new ProcessError('precondition', 'that migration is not under way');
+      if (!running || running.over || (migrationId !== '' && running.record().migrationId !== migrationId)) throw new WireError('precondition', 'that migration is not under way');
       try {
-        running.configure(settingsOf(settings ?? undefined));
+        running.configure(settingsOf(settings));
       } catch (error) {
-        throw new ProcessError('invalid', (error as Error).message);
+        throw new WireError('invalid', (error as Error).message);
       }
       return recordMessage(running.record());
     },
 
-    cancelMigration: async ({ migrationId, why }: { migrationId: string; why: string }) => {
+    cancelMigration: async ({ migrationId, why }) => {
       const record = vmm.migrations.cancel(migrationId, why || 'ordered');
       return record ? recordMessage(record) : {};
     },
 
     listMigrations: async () => ({ migrations: vmm.vm ? vmm.migrations.records.map(recordMessage) : [] }),
 
-    expect: async ({ migrationId, vmId }: { migrationId: string; vmId: string }) => vmm.waiting.expect(migrationId, vmId),
+    expect: async ({ migrationId, vmId }) => vmm.waiting.expect(migrationId, vmId),
   };
 }
 
@@ -153,7 +153,7 @@ async function* follow(running: Running, signal: AbortSignal) {
 }
 
 /** VmmStatus. */
-export function vmmStatus(vmm: VmmProcess) {
+export function vmmStatus(vmm: VmmProcess): Input<VmmStatus> {
   const { vm, parts, end } = vmm;
   const pauses = vm && !end ? [...vm.pauses] : [];
   const state = vmm.arriving ? 'VM_STATE_INCOMING' : end ? (end.reason === 'suspended' ? 'VM_STATE_SUSPENDED' : 'VM_STATE_STOPPED') : !vm ? 'VM_STATE_STARTING' : pauses.length > 0 ? 'VM_STATE_PAUSED' : 'VM_STATE_RUNNING';

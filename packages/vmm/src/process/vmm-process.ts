@@ -13,7 +13,7 @@ import type { LeaseOwner, VmFacts } from '@godwit/migration';
 import type { LeaseHolder } from '@godwit/storage';
 import type { Ended, Vm, VmSpec } from '../vm';
 import { ConsoleHub } from './console-hub';
-import { ProcessError } from './errors';
+import { WireError } from '@godwit/wire';
 import { faultPoints } from './fault-points';
 import { type HostDescription, hostFactsOf, type VmDescription, vmFactsOf } from './facts';
 import { Incoming } from './incoming';
@@ -102,7 +102,7 @@ export class VmmProcess extends EventEmitter {
   /** Waits for the VM to come. `spec`: as this host would make it for a guest with that CPU. */
   wait(spec: (features: readonly string[]) => VmSpec): void {
     const { holder, vm, host, log } = this.parts;
-    if (!holder) throw new ProcessError('precondition', 'a VM can only come to a process that knows its lease: name it with --vm DATASTORE/NAME');
+    if (!holder) throw new WireError('precondition', 'a VM can only come to a process that knows its lease: name it with --vm DATASTORE/NAME');
     this.incoming = new Incoming({
       holder,
       link: () => this.openLink(),
@@ -129,7 +129,7 @@ export class VmmProcess extends EventEmitter {
   }
 
   get waiting(): Incoming {
-    if (!this.incoming) throw new ProcessError('precondition', 'this process does not wait for a VM');
+    if (!this.incoming) throw new WireError('precondition', 'this process does not wait for a VM');
     return this.incoming;
   }
 
@@ -139,7 +139,7 @@ export class VmmProcess extends EventEmitter {
   }
 
   get running(): Vm {
-    if (!this.vm || this.end || this.arriving) throw new ProcessError('precondition', this.end ? `the VM has ended: ${this.end.line}` : 'the VM is not here yet');
+    if (!this.vm || this.end || this.arriving) throw new WireError('precondition', this.end ? `the VM has ended: ${this.end.line}` : 'the VM is not here yet');
     return this.vm;
   }
 
@@ -159,9 +159,9 @@ export class VmmProcess extends EventEmitter {
     return this.outgoing?.running?.record().vmIs === 'target';
   }
 
-  /** @throws ProcessError when no migration was ever begun here */
+  /** @throws WireError when no migration was ever begun here */
   get migrations(): Outgoing {
-    if (!this.outgoing) throw new ProcessError('not-found', 'no migration is known here');
+    if (!this.outgoing) throw new WireError('not-found', 'no migration is known here');
     return this.outgoing;
   }
 
@@ -181,11 +181,11 @@ export class VmmProcess extends EventEmitter {
     return vmFactsOf(vm, this.parts.vm, featuresUsed);
   }
 
-  /** Writes the VM's state and ends; when it fails the VM goes on. @throws ProcessError */
+  /** Writes the VM's state and ends; when it fails the VM goes on. @throws WireError */
   async suspend(): Promise<{ bytes: number; pauseMs: number }> {
     const vm = this.running;
-    if (!this.parts.suspend) throw new ProcessError('precondition', 'this VM has no place for its state: run it from a datastore');
-    if (this.migrationId) throw new ProcessError('precondition', `the VM is being moved by migration ${this.migrationId}: wait for it or cancel it`);
+    if (!this.parts.suspend) throw new WireError('precondition', 'this VM has no place for its state: run it from a datastore');
+    if (this.migrationId) throw new WireError('precondition', `the VM is being moved by migration ${this.migrationId}: wait for it or cancel it`);
     const began = performance.now();
     try {
       const { bytes } = await this.parts.suspend(vm);
@@ -194,7 +194,7 @@ export class VmmProcess extends EventEmitter {
       return { bytes, pauseMs: performance.now() - began };
     } catch (error) {
       vm.resume('save');
-      throw new ProcessError('unavailable', `${(error as Error).message}; the VM goes on`);
+      throw new WireError('unavailable', `${(error as Error).message}; the VM goes on`);
     }
   }
 
