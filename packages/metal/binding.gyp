@@ -22,7 +22,7 @@
     {
       "target_name": "godwit_metal",
       "dependencies": ["godwit_core"],
-      "sources": ["native/addon.cc"],
+      "sources": ["native/addon.cc", "native/pages.cc"],
       "cflags": ["-O2", "-Wall", "-Wextra"],
       "cflags_cc": ["-std=gnu++17", "-fno-exceptions"],
       "libraries": ["-lrt"]

@@ -16,7 +16,7 @@ const { startUsernet } = require('../../packages/network');
 const { allowedFeatures } = require('../../packages/vmm');
 
 /** → { records: of each move, proof, fsck, gapMs: the longest that a line and its echo took } */
-export async function moveAround({ moves, load = false, log = () => {} }) {
+export async function moveAround({ moves, load = false, nodeArgs = [], log = () => {} }) {
   const files = await debianFiles(log);
   const scratch = new Scratch();
   const hosts = [];
@@ -28,7 +28,7 @@ export async function moveAround({ moves, load = false, log = () => {} }) {
     await store.close();
     const [sshPort, httpPort] = [await freePort(), await freePort()];
     usernet = await startUsernet({ socket: scratch.path('net'), control: scratch.path('control'), forwards: [`tcp::${sshPort}-22`, `tcp::${httpPort}-80`] });
-    const order = { folder: scratch.folder, store: scratch.path('store'), vm: 'web', networks: { lan: { kind: 'user', socket: usernet.config.socket } } };
+    const order = { nodeArgs, folder: scratch.folder, store: scratch.path('store'), vm: 'web', networks: { lan: { kind: 'user', socket: usernet.config.socket } } };
     let current = new VmmProcess({ ...order, host: 'host0', mode: 'start' });
     hosts.push(current);
     await current.untilRunning();

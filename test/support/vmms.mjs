@@ -14,6 +14,8 @@ const require = createRequire(import.meta.url);
 const root = path.join(path.dirname(fileURLToPath(import.meta.url)), '..', '..');
 const { Datastore, VmDirectory } = require(path.join(root, 'packages', 'storage'));
 const { connect, PLAIN, Queue } = require(path.join(root, 'packages', 'wire'));
+/** What the VM is given: known beforehand, as a cluster knows it, so that a target can be made ready. */
+export const { allowedFeatures } = require(path.join(root, 'packages', 'vmm'));
 const { formatMac, macForVm } = require(path.join(root, 'packages', 'network'));
 export const cli = path.join(root, 'packages', 'cli', 'dist', 'main.js');
 

@@ -16,6 +16,7 @@
 #include <cpuid.h>
 #include <linux/futex.h>
 
+#include "pages.h"
 #include "vm.h"
 
 namespace godwit {
@@ -506,6 +507,56 @@ static napi_value destroy(napi_env, napi_callback_info) {
   return nullptr;
 }
 
+struct Array {
+  u8 *data = nullptr;
+  u64 bytes = 0;
+};
+// Any typed array but one of floats; empty when it is none.
+static Array argArray(napi_env env, napi_value v) {
+  napi_typedarray_type type;
+  size_t length = 0;
+  void *data = nullptr;
+  if (napi_get_typedarray_info(env, v, &type, &length, &data, nullptr, nullptr) != napi_ok) return {};
+  const bool wide = type == napi_int32_array || type == napi_uint32_array;
+  return {(u8 *)data, (u64)length * (wide ? 4 : 1)};
+}
+
+// sumWords(array, from, count, seed, out): count words from word `from` on; two words into `out`.
+static napi_value sumWordsFn(napi_env env, napi_callback_info info) {
+  ARGS(5);
+  const Array in = argArray(env, argv[0]), out = argArray(env, argv[4]);
+  const u64 from = argU32(env, argv[1]), count = argU32(env, argv[2]);
+  if ((from + count) * 4 > in.bytes || out.bytes < 8) return fail(env, "sumWords: out of bounds");
+  i32 seed = 0;
+  napi_get_value_int32(env, argv[3], &seed);
+  const Sum64 sum = sumWords(in.data + from * 4, count, (u32)seed);
+  memcpy(out.data, &sum, 8);
+  return nullptr;
+}
+
+// gatherPages(ram, pages, count, area, slot, found): how many were copied to `area`, from its page `slot` on.
+static napi_value gatherPagesFn(napi_env env, napi_callback_info info) {
+  ARGS(6);
+  const Array ram = argArray(env, argv[0]), pages = argArray(env, argv[1]), area = argArray(env, argv[3]), found = argArray(env, argv[5]);
+  const u64 count = argU32(env, argv[2]), slot = argU32(env, argv[4]);
+  if (count * 4 > pages.bytes || (slot + count) * 4096 > area.bytes || count * kFoundWords * 4 > found.bytes) return fail(env, "gatherPages: out of bounds");
+  for (u64 i = 0; i < count; i++)
+    if ((u64)((u32 *)pages.data)[i] * 4096 + 4096 > ram.bytes) return fail(env, "gatherPages: no such page");
+  return num(env, gatherPages(ram.data, (u32 *)pages.data, (u32)count, area.data + slot * 4096, (u32 *)found.data));
+}
+
+// scatterPages(area, slot, ram, first, count, fresh, sums)
+static napi_value scatterPagesFn(napi_env env, napi_callback_info info) {
+  ARGS(7);
+  const Array area = argArray(env, argv[0]), ram = argArray(env, argv[2]), sums = argArray(env, argv[6]);
+  const u64 slot = argU32(env, argv[1]), first = argU32(env, argv[3]), count = argU32(env, argv[4]);
+  bool fresh = false;
+  napi_get_value_bool(env, argv[5], &fresh);
+  if ((slot + count) * 4096 > area.bytes || (first + count) * 4096 > ram.bytes || count * 8 > sums.bytes) return fail(env, "scatterPages: out of bounds");
+  scatterPages(area.data + slot * 4096, ram.data, (u32)first, (u32)count, fresh, (u32 *)sums.data);
+  return nullptr;
+}
+
 static napi_value init(napi_env env, napi_value exports) {
   const struct {
     const char *name;
@@ -517,7 +568,8 @@ static napi_value init(napi_env env, napi_value exports) {
       {"flushCode", flushCode}, {"deliver", deliverFn}, {"executeHost", executeHost}, {"kick", kick},
       {"setDeadline", setDeadline}, {"sleep", sleepFn}, {"codeCursor", codeCursor}, {"hostCpuid", hostCpuid},
       {"hostTsc", hostTsc}, {"vcpuTsc", vcpuTsc}, {"hostXcr0", hostXcr0}, {"ram", ramFn}, {"dirtyPages", dirtyPages}, {"populated", populated}, {"beginDirtyRound", beginDirtyRoundFn},
-      {"endDirtyLog", endDirtyLogFn}, {"monotonicNs", monotonicNs}, {"destroy", destroy},
+      {"endDirtyLog", endDirtyLogFn}, {"sumWords", sumWordsFn}, {"gatherPages", gatherPagesFn},
+      {"scatterPages", scatterPagesFn}, {"monotonicNs", monotonicNs}, {"destroy", destroy},
   };
   for (auto &f : functions) {
     napi_value v;

@@ -70,6 +70,15 @@ export interface Native {
    */
   beginDirtyRound(out: Uint8Array): void;
   endDirtyLog(): void;
+  /** The sum of packages/migration/src/stream/page-sum.ts over `count` words from word `from` on, into `out`. Any thread, no VM needed; the next two, too. */
+  sumWords(words: Int32Array, from: number, count: number, seed: number, out: Uint32Array): void;
+  /**
+   * Looks at pages by number. Five words each into `found`: kind (0 zero, 1 raw, 2 filled with one word), sum (2), that word (2). Raw ones
+   * are copied to `area`, one behind the other from its page `slot` on; how many. What is summed is what was copied.
+   */
+  gatherPages(ram: Int32Array, pages: Uint32Array, count: number, area: Int32Array, slot: number, found: Uint32Array): number;
+  /** Copies pages of `area` into RAM from page `first` on; two words of sum each. `fresh`: most have no memory behind them yet. */
+  scatterPages(area: Uint8Array, slot: number, ram: Int32Array, first: number, count: number, fresh: boolean, sums: Uint32Array): void;
   monotonicNs(): number;
   destroy(): void;
 }

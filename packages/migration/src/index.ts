@@ -14,6 +14,7 @@ export {
   moveOf,
 } from './compatibility';
 export { checkSettings, DEFAULT_SETTINGS, type Policy, type Settings } from './convergence';
+export { FOUND_WORDS, type PageWork, plainPageWork } from './stream/page-work';
 export { learnParts, type PauseParts } from './rates';
 export type { Counts, MigrationRecord, RoundRecord, VmPlace } from './statistics';
 export type { SourceSetup } from './source-state';

@@ -52,9 +52,6 @@ export const SEND_AHEAD = 3;
 /** A batch is sent packed if that leaves at most this share of it. */
 export const WORTH_PACKING = 15 / 16;
 
-/** One batch in so many is packed although it does not seem to pay, to notice when it begins to. */
-export const PACK_PROBE = 16;
-
 /** A delta larger than this share of a page, in bytes, is no gain over a page that may yet be packed. */
 export const MAX_DELTA_BYTES = 2048;
 

@@ -5,6 +5,7 @@ import type { SourceMessage, TargetMessage } from './protocol';
 import { StreamError } from './errors';
 import { FRAME, FRAME_KIND, type FrameKind, FrameWriter, newMessageBuffer, padded } from './stream/frame';
 import { StateSum, type Sum } from './stream/page-sum';
+import type { PageWork } from './stream/page-work';
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true });
@@ -19,13 +20,16 @@ export function decodeText(body: Uint8Array): string {
 }
 
 export class MessageWriter {
-  private readonly frames = new FrameWriter();
+  private readonly frames: FrameWriter;
 
   constructor(
     private readonly transport: TransportPort,
+    work: PageWork,
     /** Told of each message's size as it goes. */
     private readonly onBytes: (bytes: number) => void = () => {},
-  ) {}
+  ) {
+    this.frames = new FrameWriter(work);
+  }
 
   get version(): number {
     return this.frames.version;

@@ -22,33 +22,3 @@ export class Pacer {
     this.dueAt = Math.max(this.dueAt, now - BURST_MS) + (bytes * 1000) / bytesPerSecond;
   }
 }
-
-/** Bytes a millisecond that the connection takes, from how long at least one message was on its way. */
-export class WireMeter {
-  private open = 0;
-  private since = 0;
-  private busyMs = 0;
-  private bytes = 0;
-
-  begin(now: number): void {
-    if (this.open++ === 0) this.since = now;
-  }
-
-  end(now: number, bytes: number): void {
-    this.bytes += bytes;
-    if (--this.open === 0) this.busyMs += now - this.since;
-    // Old measures fade.
-    if (this.bytes > FADE_BYTES) {
-      this.bytes /= 2;
-      this.busyMs /= 2;
-    }
-  }
-
-  /** Infinity until something was sent. */
-  bytesPerMs(now: number): number {
-    const busy = this.busyMs + (this.open > 0 ? now - this.since : 0);
-    return this.bytes === 0 || busy <= 0 ? Infinity : this.bytes / busy;
-  }
-}
-
-const FADE_BYTES = 64 * 1024 * 1024;

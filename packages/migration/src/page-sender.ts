@@ -6,7 +6,7 @@
 import { packedBound, type ClockPort, type CodecPort } from './ports';
 import { PAGE_BYTES, SEND_AHEAD, WORTH_PACKING } from './limits';
 import type { MessageWriter } from './message-writer';
-import { Pacer, WireMeter } from './pacer';
+import { Pacer } from './pacer';
 import type { RoundPlanner } from './round-planner';
 import type { Counts } from './statistics';
 import { FRAME_KIND, newMessageBuffer } from './stream/frame';
@@ -25,7 +25,6 @@ export class PageSender {
   private readonly spares: Uint8Array[] = [];
   private readonly waiting: ((buffer: Uint8Array) => void)[] = [];
   private readonly pacer = new Pacer();
-  private readonly wire = new WireMeter();
   private readonly advisor = new PackAdvisor();
   private stopped = false;
   private failure: unknown;
@@ -53,6 +52,7 @@ export class PageSender {
   async round(planner: RoundPlanner, round: number, final: boolean, fresh?: Uint8Array): Promise<RoundSent> {
     let pages = 0;
     let pacedMs = 0;
+    this.advisor.begin(this.clock.now());
     // Each batch goes after the one before it, although they are packed side by side.
     let turn: Promise<void> = Promise.resolve();
     const taken = new Set<Promise<void>>();
@@ -71,7 +71,7 @@ export class PageSender {
       } else {
         if (!final) pacedMs += await this.pace();
         const before = turn;
-        const packed = this.pack(batch);
+        const packed = this.pack(batch, final);
         turn = (async () => {
           const body = await packed;
           await before;
@@ -95,32 +95,20 @@ export class PageSender {
   }
 
   /** The buffer to send from, with how many bytes of page area, packed or not. */
-  private async pack(batch: Batch): Promise<{ buffer: Uint8Array; pageBytes: number; packed: boolean; spare?: Uint8Array }> {
+  private async pack(batch: Batch, final: boolean): Promise<{ buffer: Uint8Array; pageBytes: number; packed: boolean; spare?: Uint8Array }> {
     const rawBytes = batch.rawPages * PAGE_BYTES;
     const plain = { buffer: batch.buffer, pageBytes: rawBytes, packed: false };
     const { compress } = this.codec;
     if (!compress || rawBytes === 0) return plain;
-    const wire = this.wireRate();
-    if (!this.advisor.wants(rawBytes, wire.bytesPerMs, this.beside)) return plain;
+    if (!this.advisor.wants(rawBytes, this.clock.now(), final)) return plain;
     // Of a pool of its own: one more in `free` would be one more message on its way.
     const spare = this.spares.pop() ?? newMessageBuffer(this.encoder.messageBytes);
-    const started = this.clock.now();
     const area = spare.subarray(PAGE_AREA, PAGE_AREA + packedBound(rawBytes));
-    const answer = compress.call(this.codec, batch.buffer.subarray(PAGE_AREA, PAGE_AREA + rawBytes), area);
-    this.beside = typeof answer !== 'number';
-    const packedBytes = await answer;
-    this.advisor.note(rawBytes, packedBytes, this.clock.now() - started);
+    const packedBytes = await compress.call(this.codec, batch.buffer.subarray(PAGE_AREA, PAGE_AREA + rawBytes), area);
+    this.advisor.note(rawBytes, packedBytes);
     if (packedBytes > 0 && packedBytes <= rawBytes * WORTH_PACKING)
       return { buffer: spare, pageBytes: packedBytes, packed: true, spare: batch.buffer };
     return { ...plain, spare };
-  }
-
-  private beside = false;
-
-  private wireRate(): { bytesPerMs: number } {
-    const cap = this.bandwidth() / 1000;
-    const measured = this.wire.bytesPerMs(this.clock.now());
-    return { bytesPerMs: cap > 0 ? Math.min(cap, measured) : measured };
   }
 
   /** Gives the message to the transport; settles once the buffer is free again, never rejects. */
@@ -130,7 +118,6 @@ export class PageSender {
     const { zeroPages, fillPages, deltaPages, rawPages } = batch.counts;
     const bodyBytes = finishBatch(batch, body.buffer, body.pageBytes, body.packed);
     const started = this.clock.now();
-    this.wire.begin(started);
     this.messages++;
     this.pages += zeroPages + fillPages + deltaPages + rawPages;
     try {
@@ -139,7 +126,6 @@ export class PageSender {
       const by = body.packed ? { rawPages: 0, packedPages: rawPages, packedBytes: body.pageBytes } : { rawBytes: body.pageBytes };
       this.progress({ ...batch.counts, ...by, fillBytes: fillPages * 8, messages: 1 });
       await taken;
-      this.wire.end(this.clock.now(), bytes);
     } catch (error) {
       this.failure ??= error;
     }

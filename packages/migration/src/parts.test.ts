@@ -68,38 +68,40 @@ test('the bandwidth cap is kept, changes at once, and lends no more than a momen
   expect(pacer.waitMs(now, 0)).toBe(0);
 });
 
-test('the connection is measured by the time that something was on its way', () => {
-  const meter = new WireMeter();
-  expect(meter.bytesPerMs(0)).toBe(Infinity);
-  meter.begin(0);
-  meter.begin(5);
-  meter.end(10, 1000);
-  meter.end(10, 1000);
-  meter.begin(500);
-  meter.end(510, 2000);
-  expect(meter.bytesPerMs(600)).toBe(200);
-});
-
 describe('packing', () => {
-  const SLOW = 100_000;
-  const FAST = 1_000_000;
-  test('pays on a slow connection, not on a fast one, not when nothing gets smaller', () => {
-    const advisor = new PackAdvisor();
-    expect(advisor.pays(500_000, SLOW, false)).toBe(false);
-    advisor.note(500_000, 200_000, 1.5);
-    expect(advisor.pays(500_000, SLOW, false)).toBe(true);
-    expect(advisor.pays(500_000, FAST, false)).toBe(false);
-    for (let turn = 0; turn < 30; turn++) advisor.note(500_000, 0, 1.5);
-    expect(advisor.pays(500_000, SLOW, false)).toBe(false);
+  const BATCH = 512 * 1024;
+  /** How often of 400 batches it is packed, where a batch takes so many milliseconds. */
+  const played = (plainMs: number, packedMs: number, packedBytes: number, advisor = new PackAdvisor()): number => {
+    let now = 0;
+    let packed = 0;
+    advisor.begin(now);
+    for (let batch = 0; batch < 400; batch++) {
+      const packs = advisor.wants(BATCH, now, false);
+      if (packs) advisor.note(BATCH, packedBytes);
+      packed += packs ? 1 : 0;
+      now += packs ? packedMs : plainMs;
+    }
+    return packed / 400;
+  };
+  test('goes on where it is quicker, and stops where it is not', () => {
+    expect(played(5, 2, BATCH / 2)).toBeGreaterThan(0.8);
+    expect(played(1, 1.5, BATCH / 2)).toBeLessThan(0.2);
+    expect(played(2, 1.9, BATCH / 2)).toBeLessThan(0.2);
   });
-  test('beside the sending it pays sooner; now and then it is tried again', () => {
+  test('not when nothing gets smaller, however the times look', () => {
+    expect(played(5, 2, 0)).toBeLessThan(0.2);
+  });
+  test('a change is noticed', () => {
     const advisor = new PackAdvisor();
-    advisor.note(500_000, 250_000, 1);
-    expect(advisor.pays(500_000, 350_000, false)).toBe(false);
-    expect(advisor.pays(500_000, 350_000, true)).toBe(true);
-    const tries = Array.from({ length: 40 }, () => advisor.wants(500_000, FAST * 100, true)).filter(Boolean).length;
-    expect(tries).toBeGreaterThanOrEqual(2);
-    expect(tries).toBeLessThanOrEqual(3);
+    expect(played(1, 1.5, BATCH / 2, advisor)).toBeLessThan(0.2);
+    played(5, 2, BATCH / 2, advisor);
+    expect(played(5, 2, BATCH / 2, advisor)).toBeGreaterThan(0.8);
+  });
+  test('nothing is tried in the last round', () => {
+    const advisor = new PackAdvisor();
+    expect(Array.from({ length: 40 }, (_, now) => advisor.wants(BATCH, now, true))).not.toContain(true);
+    played(5, 2, BATCH / 2, advisor);
+    expect(Array.from({ length: 40 }, (_, now) => advisor.wants(BATCH, now, true))).not.toContain(false);
   });
 });
 

@@ -22,6 +22,7 @@ import type { MigrationRecord } from './statistics';
 import { FRAME_KIND, FrameReader } from './stream/frame';
 import { PageEncoder } from './stream/page-encoder';
 import { sameSum } from './stream/page-sum';
+import { type PageWork, plainPageWork } from './stream/page-work';
 
 export interface SourcePorts {
   readonly vmm: SourceVmmPort;
@@ -29,6 +30,8 @@ export interface SourcePorts {
   readonly transport: TransportPort;
   readonly clock: ClockPort;
   readonly codec: CodecPort;
+  /** Absent: in plain JavaScript. */
+  readonly work?: PageWork;
   readonly trace: TracePort;
 }
 
@@ -43,7 +46,7 @@ type Doers = { readonly [D in SourceCommand['do']]: (command: Extract<SourceComm
 
 export class SourceSession {
   private readonly runner: MachineRunner<SourceState, SourceEvent, SourceCommand>;
-  private readonly frames = new FrameReader();
+  private readonly frames: FrameReader;
   private readonly writer: MessageWriter;
   private readonly encoder: PageEncoder;
   private readonly planner: RoundPlanner;
@@ -64,15 +67,16 @@ export class SourceSession {
     private readonly options: SourceOptions = {},
   ) {
     checkSettings(setup.settings);
-    const { vmm, transport, clock, codec } = ports;
+    const { vmm, transport, clock, codec, work = plainPageWork } = ports;
+    this.frames = new FrameReader(work);
     if (vmm.ram.length !== setup.vm.memoryBytes || vmm.ram.length % PAGE_BYTES !== 0) {
       throw new RangeError(`RAM has ${vmm.ram.length} bytes, the VM ${setup.vm.memoryBytes}`);
     }
     const execute = (command: SourceCommand): void => (this.does[command.do] as (command: SourceCommand) => void)(command);
     this.runner = new MachineRunner(startSource(setup), sourceStep, execute, clock, { type: 'tick' }, () => this.settle(this.record()), (phase) => ports.trace.phase?.('source', phase));
-    this.encoder = new PageEncoder(vmm.ram, options.cacheBytes ?? SENT_CACHE_BYTES);
+    this.encoder = new PageEncoder(vmm.ram, options.cacheBytes ?? SENT_CACHE_BYTES, work);
     this.planner = new RoundPlanner(vmm.ram.length / PAGE_BYTES);
-    this.writer = new MessageWriter(transport, (bytes) => this.runner.feed({ type: 'progress', counts: { wireBytes: bytes } }));
+    this.writer = new MessageWriter(transport, work, (bytes) => this.runner.feed({ type: 'progress', counts: { wireBytes: bytes } }));
     const bandwidth = (): number => this.runner.state.settings.bandwidthBytesPerSecond;
     this.sender = new PageSender(this.encoder, this.writer, clock, codec, bandwidth, (counts) =>
       this.runner.feed({ type: 'progress', counts }),

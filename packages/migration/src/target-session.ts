@@ -15,6 +15,7 @@ import { StateBuffer } from './state-buffer';
 import type { VmPlace } from './statistics';
 import { FRAME_KIND, type FrameKind, FrameReader } from './stream/frame';
 import { PageDecoder } from './stream/page-decoder';
+import { type PageWork, plainPageWork } from './stream/page-work';
 import { startTarget, targetStep } from './target-machine';
 import type { Arrived, TargetCommand, TargetEvent, TargetState } from './target-state';
 
@@ -24,6 +25,8 @@ export interface TargetPorts {
   readonly transport: TransportPort;
   readonly clock: ClockPort;
   readonly codec: CodecPort;
+  /** Absent: in plain JavaScript. */
+  readonly work?: PageWork;
   readonly trace: TracePort;
 }
 
@@ -57,7 +60,7 @@ const NOTHING: Arrived = { messages: 0, pages: 0, sum: { low: 0, high: 0 }, stat
 
 export class TargetSession {
   private readonly runner: MachineRunner<TargetState, TargetEvent, TargetCommand>;
-  private readonly frames = new FrameReader();
+  private readonly frames: FrameReader;
   private readonly writer: MessageWriter;
   private decoder: PageDecoder | undefined;
   private readonly state = new StateBuffer();
@@ -74,7 +77,9 @@ export class TargetSession {
   ) {
     const execute = (command: TargetCommand): void => (this.does[command.do] as (command: TargetCommand) => void)(command);
     this.runner = new MachineRunner(startTarget(), targetStep, execute, ports.clock, { type: 'tick' }, () => this.settle(this.record()), (phase) => ports.trace.phase?.('target', phase));
-    this.writer = new MessageWriter(ports.transport);
+    const { work = plainPageWork } = ports;
+    this.frames = new FrameReader(work);
+    this.writer = new MessageWriter(ports.transport, work);
   }
 
   /** Waits for the offer and takes part until the end; what became of it. Never rejects. */
@@ -204,7 +209,7 @@ export class TargetSession {
 
   private async reserve({ migrationId, vm, config }: OfferMessage): Promise<void> {
     const offer: Offer = { migrationId, vm, config };
-    const { vmm, codec, lease } = this.ports;
+    const { vmm, codec, lease, work } = this.ports;
     const reserving = vmm.reserve(offer);
     this.reserving = reserving.then(
       () => {},
@@ -213,7 +218,7 @@ export class TargetSession {
     const { ram } = await reserving;
     if (this.runner.state.phase !== 'reserving') return;
     if (ram.length !== vm.memoryBytes) throw new RangeError(`${ram.length} bytes of memory were reserved, the VM has ${vm.memoryBytes}`);
-    this.decoder = new PageDecoder(ram, codec, vmm.beforeWrite && ((firstPage, pages) => vmm.beforeWrite!(firstPage, pages)));
+    this.decoder = new PageDecoder(ram, codec, vmm.beforeWrite && ((firstPage, pages) => vmm.beforeWrite!(firstPage, pages)), work);
     this.runner.feed({ type: 'reserved' });
     await this.writer.control({ type: 'reserved', owner: lease.owner });
   }

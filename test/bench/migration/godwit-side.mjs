@@ -11,7 +11,7 @@
  */
 import { mkdirSync } from 'node:fs';
 import { nowMs } from './series.mjs';
-import { createVm, openStore, VmmProcess } from '../../support/vmms.mjs';
+import { allowedFeatures, createVm, openStore, VmmProcess } from '../../support/vmms.mjs';
 
 export const godwit = { name: 'godwit', start: (rig, spec, options) => GodwitVm.start(rig, spec, options) };
 
@@ -30,7 +30,7 @@ class GodwitVm {
     vm.store = rig.path(`store-${vm.name}`);
     mkdirSync(vm.store);
     const store = await openStore(vm.store);
-    await createVm(store, { name: vm.name, kernel: spec.kernel, initrd: spec.initrd, append: spec.append, memoryMiB: spec.megabytes, network: spec.nic ? 'lan' : undefined });
+    await createVm(store, { name: vm.name, kernel: spec.kernel, initrd: spec.initrd, append: spec.append, memoryMiB: spec.megabytes, features: allowedFeatures(), network: spec.nic ? 'lan' : undefined });
     await store.close();
     vm.current = vm.process('start');
     await vm.current.untilRunning();

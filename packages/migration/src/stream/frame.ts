@@ -16,7 +16,7 @@
  */
 import { StreamError } from '../errors';
 import { MAX_MESSAGE_BYTES } from '../limits';
-import { type Sum, sumWords } from './page-sum';
+import { type PageWork, plainPageWork } from './page-work';
 
 export const FRAME_MAGIC = 0x474d5747;
 export const HANDSHAKE_VERSION = 0;
@@ -39,8 +39,10 @@ const seedOf = (view: DataView): number =>
 
 export class FrameWriter {
   private next = 0;
-  private readonly sum: Sum = { low: 0, high: 0 };
+  private readonly sum = new Uint32Array(2);
   version = HANDSHAKE_VERSION;
+
+  constructor(private readonly work: PageWork = plainPageWork) {}
 
   /** Completes a message whose body lies in `buffer` behind the header already; the part to be sent. In the order of sending. */
   seal(buffer: Uint8Array, kind: FrameKind, bodyBytes: number): Uint8Array {
@@ -53,15 +55,15 @@ export class FrameWriter {
     view.setUint8(FRAME.reserved, 0);
     view.setUint32(FRAME.number, this.next++, true);
     view.setUint32(FRAME.bytes, bodyBytes, true);
-    sumWords(
+    this.work.sumWords(
       new Int32Array(buffer.buffer, buffer.byteOffset, size >>> 2),
       FRAME.size >>> 2,
       padded(bodyBytes) >>> 2,
       seedOf(view),
       this.sum,
     );
-    view.setUint32(FRAME.sum, this.sum.low, true);
-    view.setUint32(FRAME.sum + 4, this.sum.high, true);
+    view.setUint32(FRAME.sum, this.sum[0], true);
+    view.setUint32(FRAME.sum + 4, this.sum[1], true);
     return buffer.subarray(0, size);
   }
 }
@@ -76,9 +78,11 @@ export interface Frame {
 export class FrameReader {
   private next = 0;
   private aligned: Uint8Array | undefined;
-  private readonly sum: Sum = { low: 0, high: 0 };
+  private readonly sum = new Uint32Array(2);
   /** The version taken, besides the handshake's: a cancel may cross the answer. */
   version = HANDSHAKE_VERSION;
+
+  constructor(private readonly work: PageWork = plainPageWork) {}
 
   /** @throws StreamError */
   open(message: Uint8Array): Frame {
@@ -97,14 +101,14 @@ export class FrameReader {
     if (version !== this.version && version !== HANDSHAKE_VERSION)
       throw new StreamError('version', `a message has protocol version ${version}, agreed is ${this.version}`);
     if (FRAME.size + padded(bodyBytes) !== length) throw new StreamError('bounds', `a message of ${length} bytes announces ${bodyBytes}`);
-    sumWords(
+    this.work.sumWords(
       new Int32Array(bytes.buffer, bytes.byteOffset, length >>> 2),
       FRAME.size >>> 2,
       (length - FRAME.size) >>> 2,
       seedOf(view),
       this.sum,
     );
-    if (view.getUint32(FRAME.sum, true) !== this.sum.low || view.getUint32(FRAME.sum + 4, true) !== this.sum.high) {
+    if (view.getUint32(FRAME.sum, true) !== this.sum[0] || view.getUint32(FRAME.sum + 4, true) !== this.sum[1]) {
       throw new StreamError('damaged', `message ${this.next} was changed on its way: its checksum does not match`);
     }
     const number = view.getUint32(FRAME.number, true);

@@ -1,50 +1,65 @@
 /**
- * Whether packing pays: it does when a batch is packed and sent sooner than sent as it is.
- * Ratio and speed are measured as batches go; while it does not pay, one in PACK_PROBE is
- * packed all the same, to notice a change.
+ * Whether packing pays: found by trying. Batches go packed and as they are in turns of
+ * TRIAL_BYTES, each turn's throughput is measured as a whole (finding, packing, sending,
+ * waiting), and what was quicker goes on; the other is tried again now and then, in case
+ * guest or network have changed. A model of processor and line would have to know what
+ * both ends do beside it.
  */
-import { PACK_PROBE, WORTH_PACKING } from '../limits';
+import { WORTH_PACKING } from '../limits';
 
-/** Weight of the newest batch. */
-const NEWEST = 0.25;
-/** What must be gained, so that the answer does not flutter. */
-const GAIN = 0.9;
+/** Raw bytes of a turn: some batches, so that what is on its way counts little. */
+const TRIAL_BYTES = 4 * 1024 * 1024;
+/** Turns of the better way between two of the other. */
+const TURNS_BETWEEN = 12;
+/** Weight of the newest turn. */
+const NEWEST = 0.5;
+/** What packing must gain, so that it is not done for nothing: it costs both ends' processors. */
+const GAIN = 1.25;
 
 export class PackAdvisor {
-  private ratio = 1;
-  private bytesPerMs = 0;
-  private sinceProbe = PACK_PROBE;
+  /** Raw bytes a millisecond; 0: not tried yet. */
+  private plainRate = 0;
+  private packedRate = 0;
+  private packing = false;
+  private bytes = 0;
+  private beganAt = 0;
+  private turns = 0;
+  private ratio = 0;
 
-  /** Packed size as a share, and bytes a millisecond: as measured so far. */
-  get measured(): { readonly ratio: number; readonly bytesPerMs: number } {
-    return { ratio: this.ratio, bytesPerMs: this.bytesPerMs };
+  /** A round begins: what was between it and the last one is no matter of this. */
+  begin(now: number): void {
+    this.bytes = 0;
+    this.beganAt = now;
   }
 
-  /**
-   * @param wireBytesPerMs what the connection takes
-   * @param beside packing is done by another thread, while the batch before is being sent
-   */
-  wants(rawBytes: number, wireBytesPerMs: number, beside: boolean): boolean {
-    if (this.sinceProbe++ >= PACK_PROBE) {
-      this.sinceProbe = 0;
-      return true;
-    }
-    return this.pays(rawBytes, wireBytesPerMs, beside);
+  /** Of the next batch with that many bytes of raw pages. `final`: nothing is tried any more. */
+  wants(rawBytes: number, now: number, final: boolean): boolean {
+    if (final) return this.pays;
+    if (this.bytes >= TRIAL_BYTES) this.endTurn(now);
+    this.bytes += rawBytes;
+    return this.packing;
   }
 
-  pays(rawBytes: number, wireBytesPerMs: number, beside: boolean): boolean {
-    if (this.bytesPerMs === 0 || this.ratio > WORTH_PACKING) return false;
-    const packMs = rawBytes / this.bytesPerMs;
-    const wireMs = (rawBytes * this.ratio) / wireBytesPerMs;
-    return (beside ? Math.max(packMs, wireMs) : packMs + wireMs) < (rawBytes / wireBytesPerMs) * GAIN;
-  }
-
-  /** @param packedBytes 0: it did not fit */
-  note(rawBytes: number, packedBytes: number, ms: number): void {
+  /** A batch was packed. @param packedBytes 0: it did not fit */
+  note(rawBytes: number, packedBytes: number): void {
     const ratio = packedBytes > 0 ? packedBytes / rawBytes : 1;
-    const speed = rawBytes / Math.max(ms, 0.001);
-    const first = this.bytesPerMs === 0;
-    this.ratio = first ? ratio : this.ratio + (ratio - this.ratio) * NEWEST;
-    this.bytesPerMs = first ? speed : this.bytesPerMs + (speed - this.bytesPerMs) * NEWEST;
+    this.ratio = this.ratio === 0 ? ratio : this.ratio + (ratio - this.ratio) * NEWEST;
+  }
+
+  get pays(): boolean {
+    return this.ratio < WORTH_PACKING && this.packedRate > this.plainRate * GAIN;
+  }
+
+  private endTurn(now: number): void {
+    // The very first one is slow for reasons of its own: everything is done for the first time.
+    if (this.turns++ === 0) return this.begin(now);
+    const rate = this.bytes / Math.max(now - this.beganAt, 0.001);
+    const blend = (old: number): number => (old === 0 ? rate : old + (rate - old) * NEWEST);
+    if (this.packing) this.packedRate = blend(this.packedRate);
+    else this.plainRate = blend(this.plainRate);
+    this.begin(now);
+    const tried = this.packedRate > 0 && this.plainRate > 0;
+    const tryOther = !tried || this.turns % TURNS_BETWEEN === 0;
+    this.packing = tryOther ? (tried ? !this.pays : this.packedRate === 0) : this.pays;
   }
 }

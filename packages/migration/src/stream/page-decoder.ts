@@ -10,6 +10,7 @@ import { applyDelta, checkDelta } from './delta';
 import { padded } from './frame';
 import { ENCODING, FILL_WORDS, KIND_SHIFT, PAGE_KIND, PAGES, RUN_BYTES, RUN_PAGES_MASK } from './page-layout';
 import { MemorySum } from './page-sum';
+import { type PageWork, plainPageWork } from './page-work';
 
 /** The parts of a body, checked. */
 interface Parts {
@@ -27,12 +28,14 @@ export class PageDecoder {
   private readonly pageCount: number;
   private readonly words: Int32Array;
   private readonly filled: Uint8Array;
+  private readonly sums = new Uint32Array(BATCH_PAGES * 2);
   private unpacked: Uint8Array | undefined;
 
   constructor(
     private readonly ram: Uint8Array,
     private readonly codec: CodecPort,
     private readonly beforeWrite: (firstPage: number, pages: number) => void = () => {},
+    private readonly work: PageWork = plainPageWork,
   ) {
     this.pageCount = ram.length / PAGE_BYTES;
     this.words = new Int32Array(ram.buffer, ram.byteOffset, ram.length / 4);
@@ -109,7 +112,7 @@ export class PageDecoder {
   }
 
   private apply({ pages: area, runs, small }: Parts): void {
-    let from = 0;
+    let slot = 0;
     let at = 0;
     for (let run = 0; run < runs.length; run += 2) {
       const firstPage = runs[run];
@@ -122,9 +125,9 @@ export class PageDecoder {
         continue;
       }
       if (kind === PAGE_KIND.raw) {
-        const bytes = (end - firstPage) * PAGE_BYTES;
-        this.ram.set(area.subarray(from, from + bytes), firstPage * PAGE_BYTES);
-        from += bytes;
+        this.put(area, slot, firstPage, end - firstPage);
+        slot += end - firstPage;
+        continue;
       }
       for (let page = firstPage; page < end; page++) {
         if (kind === PAGE_KIND.fill) at = this.fill(page, small, at);
@@ -136,6 +139,14 @@ export class PageDecoder {
         this.sum.set(page, this.words, page);
       }
     }
+  }
+
+  /** Pages as they are. */
+  private put(area: Uint8Array, slot: number, firstPage: number, pages: number): void {
+    const fresh = this.filled[firstPage] === 0 && this.filled[firstPage + pages - 1] === 0;
+    this.work.scatter(area, slot, this.words, firstPage, pages, fresh, this.sums);
+    for (let i = 0; i < pages; i++) this.sum.put(firstPage + i, this.sums[2 * i], this.sums[2 * i + 1]);
+    this.filled.fill(1, firstPage, firstPage + pages);
   }
 
   /** A page that is zero already costs nothing, so a small message cannot make much work. */

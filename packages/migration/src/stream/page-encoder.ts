@@ -2,9 +2,9 @@
  * Pages → bodies of messages. Takes pages from the planner until a batch is full, finds
  * for each the cheapest form, and keeps what the target then has (sum, cache for deltas).
  *
- * RAM is live: a page may change while it is read. Zero and filled pages are found in RAM
- * itself; what is sent of any other page, summed and kept is one copy of it. If the
- * guest wrote meanwhile, the page is in the next round's log, and that round sends it again.
+ * RAM is live: a page may change while it is read. What is sent of a page, summed and kept
+ * is one copy of it. If the guest wrote meanwhile, the page is in the next round's log, and
+ * that round sends it again.
  */
 import { BATCH_PAGES, MAX_DELTA_BYTES, MAX_NAMED_PAGES, MAX_RUNS, PAGE_BYTES, PAGE_WORDS } from '../limits';
 import { packedBound } from '../ports';
@@ -14,8 +14,6 @@ import { FRAME, padded } from './frame';
 import {
   ENCODING,
   FILL_WORDS,
-  isFilledPage,
-  isZeroPage,
   KIND_SHIFT,
   PAGE_KIND,
   type PageKind,
@@ -24,6 +22,7 @@ import {
   RUN_PAGES_MASK,
 } from './page-layout';
 import { MemorySum } from './page-sum';
+import { FOUND_WORDS, type PageWork, plainPageWork } from './page-work';
 import { SentCache } from './sent-cache';
 
 /** Pages and bytes by kind. */
@@ -81,12 +80,18 @@ export class PageEncoder {
   private readonly runs = new Uint32Array(MAX_RUNS * 2);
   private readonly small: Int32Array;
   private readonly batchPages: number;
+  private readonly list = new Uint32Array(BATCH_PAGES);
+  private readonly found = new Uint32Array(BATCH_PAGES * FOUND_WORDS);
   private smallWords = 0;
   private runCount = 0;
   private deltaTried = 0;
   private deltaPaid = 0;
 
-  constructor(ram: Uint8Array, cacheBytes: number) {
+  constructor(
+    ram: Uint8Array,
+    cacheBytes: number,
+    private readonly work: PageWork = plainPageWork,
+  ) {
     const pageCount = ram.length / PAGE_BYTES;
     this.words = new Int32Array(ram.buffer, ram.byteOffset, ram.length / 4);
     this.sum = new MemorySum(pageCount);
@@ -112,11 +117,14 @@ export class PageEncoder {
     this.smallWords = 0;
     let looked = 0;
     let taken = 0;
-    for (; looked < MAX_NAMED_PAGES && taken < this.batchPages && this.runCount < MAX_RUNS; looked++) {
-      const page = planner.take();
-      if (page < 0) break;
-      if (fresh && fresh[page] !== 0 && this.maySkip(page, round)) counts.skippedPages++;
-      else if (this.encode(page, round, area, counts.rawPages, counts)) taken++;
+    while (planner.pages > 0) {
+      // Each page may take a place in the area and begin a run.
+      const room = Math.min(this.batchPages - taken, MAX_RUNS - this.runCount, MAX_NAMED_PAGES - looked);
+      if (room <= 0) break;
+      const skippedBefore = counts.skippedPages;
+      const found = this.collect(planner, room, round, fresh, counts);
+      looked += found + counts.skippedPages - skippedBefore;
+      taken += this.encode(found, round, area, counts);
     }
     if (looked === 0) return undefined;
     const smallBytes = this.smallWords * 4;
@@ -141,46 +149,76 @@ export class PageEncoder {
     return round > 0 && (!this.deltasUseless || page % SAMPLE === 0);
   }
 
-  /** False: nothing is to be sent for it, or no more than its number. */
-  private encode(page: number, round: number, area: Int32Array, slot: number, counts: SentCounts): boolean {
-    const at = page * PAGE_WORDS;
-    const { words } = this;
-    const first = words[at];
-    if (first === 0 && isZeroPage(words, at)) {
-      if (this.filled[page] === 0) counts.unchangedPages++;
-      else this.note(page, PAGE_KIND.zero, counts);
-      return false;
+  /** Takes up to `room` pages that are to be looked at, into `list`; how many. */
+  private collect(planner: RoundPlanner, room: number, round: number, fresh: Uint8Array | undefined, counts: SentCounts): number {
+    let found = 0;
+    while (found < room) {
+      const page = planner.take();
+      if (page < 0) break;
+      if (fresh && fresh[page] !== 0 && this.maySkip(page, round)) counts.skippedPages++;
+      else this.list[found++] = page;
     }
-    const to = slot * PAGE_WORDS;
-    area.set(words.subarray(at, at + PAGE_WORDS), to);
-    const kind = this.kindOf(page, round, area, to);
-    if (kind === UNCHANGED_PAGE) {
+    return found;
+  }
+
+  /** The pages in `list`; of how many more than their number is to be sent. */
+  private encode(pages: number, round: number, area: Int32Array, counts: SentCounts): number {
+    let taken = 0;
+    let slot = counts.rawPages;
+    const { list, found } = this;
+    this.work.gather(this.words, list, pages, area, slot, found);
+    for (let i = 0, at = 0; i < pages; i++, at += FOUND_WORDS) {
+      const page = list[i];
+      const kind = found[at];
+      if (kind === PAGE_KIND.zero) {
+        if (this.filled[page] === 0) counts.unchangedPages++;
+        else this.note(page, PAGE_KIND.zero, counts);
+        continue;
+      }
+      if (kind === PAGE_KIND.fill) {
+        this.note(page, PAGE_KIND.fill, counts);
+        this.small[this.smallWords++] = found[at + 3];
+        this.small[this.smallWords++] = found[at + 4];
+        this.cache.drop(page);
+      } else if (!this.encodeWhole(page, round, area, slot++, counts)) continue;
+      this.sum.put(page, found[at + 1], found[at + 2]);
+      taken++;
+    }
+    return taken;
+  }
+
+  /** A page that lies in the area at `slot`: as it is, or as a delta. False: the target has it already. */
+  private encodeWhole(page: number, round: number, area: Int32Array, slot: number, counts: SentCounts): boolean {
+    const at = slot * PAGE_WORDS;
+    const keeps = this.keeps(page, round);
+    const kept = keeps ? this.cache.find(page) : -1;
+    const words = kept < 0 ? NO_DELTA : this.delta(kept, area, at);
+    if (words === UNCHANGED) {
       counts.unchangedPages++;
       return false;
     }
-    if (kind === PAGE_KIND.delta) counts.deltaBytes += (this.small[this.smallWords] + 1) * 4;
-    this.note(page, kind, counts);
-    if (kind === PAGE_KIND.fill) this.small.set(area.subarray(to, to + FILL_WORDS), this.smallWords);
-    if (kind === PAGE_KIND.fill) this.smallWords += FILL_WORDS;
-    if (kind === PAGE_KIND.delta) this.smallWords += this.small[this.smallWords] + 1;
-    this.sum.set(page, area, slot);
-    if (this.keeps(page, round)) this.cache.put(page, round, area, to);
+    if (keeps) this.cache.put(page, round, area, at);
     else this.cache.drop(page);
+    if (words === NO_DELTA) {
+      // Those before it that were sent in another form leave gaps.
+      if (slot !== counts.rawPages) area.copyWithin(counts.rawPages * PAGE_WORDS, at, at + PAGE_WORDS);
+      this.note(page, PAGE_KIND.raw, counts);
+      return true;
+    }
+    this.note(page, PAGE_KIND.delta, counts);
+    counts.deltaBytes += words * 4;
+    this.smallWords += words;
     return true;
   }
 
-  private kindOf(page: number, round: number, area: Int32Array, to: number): PageKind | typeof UNCHANGED_PAGE {
-    if (area[to] === area[to + 2] && isFilledPage(area, to)) return PAGE_KIND.fill;
-    const kept = this.keeps(page, round) ? this.cache.find(page) : -1;
-    if (kept < 0) return PAGE_KIND.raw;
-    const length = encodeDelta(this.cache.wordsOf(kept), this.cache.offsetOf(kept), area, to, this.small, this.smallWords);
+  private delta(kept: number, area: Int32Array, at: number): number {
+    const words = encodeDelta(this.cache.wordsOf(kept), this.cache.offsetOf(kept), area, at, this.small, this.smallWords);
     if (this.deltaTried++ >= FADE_PAGES) {
       this.deltaTried /= 2;
       this.deltaPaid /= 2;
     }
-    if (length === NO_DELTA) return PAGE_KIND.raw;
-    this.deltaPaid++;
-    return length === UNCHANGED ? UNCHANGED_PAGE : PAGE_KIND.delta;
+    if (words !== NO_DELTA) this.deltaPaid++;
+    return words;
   }
 
   private note(page: number, kind: PageKind, counts: SentCounts): void {
@@ -202,7 +240,6 @@ export class PageEncoder {
   }
 }
 
-const UNCHANGED_PAGE = -1;
 const COUNT_OF = ['zeroPages', 'rawPages', 'fillPages', 'deltaPages'] as const;
 
 /** Writes header and tail round the page area that lies in `buffer`; bytes of the body. */

@@ -1,10 +1,11 @@
 import type {
-  ClockPort, CodecPort, LeaseAnswer, LeaseOwner, LeaseVerdict, SourceLeasePort, TargetLeasePort,
+  ClockPort, CodecPort, LeaseAnswer, LeaseOwner, LeaseVerdict, PageWork, SourceLeasePort, TargetLeasePort,
 } from '@godwit/migration';
+import { loadNative } from '@godwit/metal';
 import { decodeBlock, encodeBlock } from '@godwit/snapshot';
 import { type LeaseHolder, LeaseRefused } from '@godwit/storage';
 
-/** What a migration's pure core needs of this process: time, lz4, the lease. */
+/** What a migration's pure core needs of this process: time, lz4, work on pages, the lease. */
 
 export const clockPort: ClockPort = {
   now: () => performance.now(),
@@ -24,6 +25,11 @@ export const codecPort: CodecPort = {
   },
   uncompress: (packed, out) => decodeBlock(asBuffer(packed), asBuffer(out)),
 };
+
+export function nativePageWork(): PageWork {
+  const { sumWords, gatherPages, scatterPages } = loadNative();
+  return { sumWords, gather: gatherPages, scatter: scatterPages };
+}
 
 export function sourceLease(holder: LeaseHolder): SourceLeasePort {
   let lost: string | undefined;

@@ -2,7 +2,7 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { type HostFacts, type Offer, type TargetRecord, TargetSession } from '@godwit/migration';
 import type { LeaseHolder } from '@godwit/storage';
-import { clockPort, codecPort, targetLease } from '../migration/ports';
+import { clockPort, codecPort, nativePageWork, targetLease } from '../migration/ports';
 import { TargetVmm } from '../migration/target-vmm';
 import type { Vm, VmSpec } from '../vm';
 import { type PeerIdentity, WireError } from '@godwit/wire';
@@ -79,7 +79,7 @@ export class Incoming {
     const { parts } = this;
     const trace = { phase: (end: 'source' | 'target', phase: string) => parts.onPhase(end, phase, () => this.session?.cancel('ordered at a fault point')), event: (name: string, line: string, fields: Readonly<Record<string, unknown>>) => parts.log(`migration: ${line || name}`, { migrationId, event: name, ...fields }) };
     const refuse = (offer: { vm: { vmId: string; name: string } }): string[] => (offer.vm.vmId === parts.vmId ? [] : [`VM ${offer.vm.name} is not the one that is expected here`]);
-    this.session = new TargetSession({ vmm: this.vmm, lease: targetLease(parts.holder), transport, clock: clockPort, codec: codecPort, trace }, { refuse });
+    this.session = new TargetSession({ vmm: this.vmm, lease: targetLease(parts.holder), transport, clock: clockPort, codec: codecPort, work: nativePageWork(), trace }, { refuse });
     void this.session.run().then((record) => this.settle(record));
   }
 

@@ -3,7 +3,7 @@ import { EventEmitter } from 'node:events';
 import { randomUUID } from 'node:crypto';
 import { DEFAULT_SETTINGS, type LeaseOwner, type MigrationRecord, MigrationRegistry, type Settings, SourceSession, type TransportPort, type VmFacts } from '@godwit/migration';
 import type { LeaseHolder } from '@godwit/storage';
-import { clockPort, codecPort, sourceLease } from '../migration/ports';
+import { clockPort, codecPort, nativePageWork, sourceLease } from '../migration/ports';
 import { SourceVmm } from '../migration/source-vmm';
 import type { Vm } from '../vm';
 import { WireError } from '@godwit/wire';
@@ -128,7 +128,7 @@ export class Outgoing {
       const transport = await this.connect(migrationId, order);
       const setup = { migrationId, vm: facts, config: offeredMachine(vm), owner, wallClockMs: Date.now(), settings: { ...DEFAULT_SETTINGS, ...order.settings } };
       const trace = { phase: (end: 'source' | 'target', phase: string) => this.parts.onPhase(end, phase, () => session.cancel('ordered at a fault point')), event: (name: string, line: string, fields: Readonly<Record<string, unknown>>) => this.parts.log(`migration: ${line || name}`, { migrationId, event: name, ...fields }) };
-      const session: SourceSession = new SourceSession(setup, { vmm: new SourceVmm(vm), lease: sourceLease(holder), transport, clock: clockPort, codec: codecPort, trace });
+      const session: SourceSession = new SourceSession(setup, { vmm: new SourceVmm(vm), lease: sourceLease(holder), transport, clock: clockPort, codec: codecPort, work: nativePageWork(), trace });
       const running = new Running(session, { startedAtMs: Date.now(), sourceHost: owner.hostName, targetHost: order.targetHost || order.target });
       this.running = running;
       const done = running.run().then((record) => {
