@@ -1,7 +1,7 @@
 /** Proves: the small parts, each by itself: planner, pacing, packing, versions, control messages, registry, history. */
 import { StreamError } from './errors';
 import { MAX_RECORDED_ROUNDS } from './limits';
-import { Pacer, WireMeter } from './pacer';
+import { Pacer } from './pacer';
 import { agreeVersion, parseSourceMessage, parseTargetMessage } from './protocol';
 import { MigrationRegistry } from './registry';
 import { RoundPlanner } from './round-planner';

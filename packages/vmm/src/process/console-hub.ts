@@ -15,12 +15,14 @@ const KEPT_BYTES = 64 * 1024;
 const MAX_WAITING_BYTES = 1 << 20;
 
 export class ConsoleHub {
-  private kept = Buffer.alloc(0);
+  /** A ring: what was printed last, up to `at`. */
+  private readonly kept = Buffer.alloc(KEPT_BYTES);
+  private at = 0;
+  private full = false;
   private readonly readers = new Set<ConsoleReader>();
 
   output(bytes: Uint8Array): void {
-    this.kept = Buffer.concat([this.kept, bytes]);
-    if (this.kept.length > KEPT_BYTES) this.kept = this.kept.subarray(this.kept.length - KEPT_BYTES);
+    this.keep(bytes.subarray(Math.max(0, bytes.length - KEPT_BYTES)));
     for (const reader of [...this.readers]) {
       if (reader.waiting <= MAX_WAITING_BYTES) reader.write(bytes);
       else {
@@ -32,13 +34,23 @@ export class ConsoleHub {
 
   /** What was printed last, for a VM that goes on elsewhere and for its log. */
   get last(): Uint8Array {
-    return this.kept;
+    const newest = this.kept.subarray(0, this.at);
+    return this.full ? Buffer.concat([this.kept.subarray(this.at), newest]) : Buffer.from(newest);
   }
 
   /** Returns how to leave. */
   attach(reader: ConsoleReader): () => void {
-    if (this.kept.length > 0) reader.write(this.kept);
+    const { last } = this;
+    if (last.length > 0) reader.write(last);
     this.readers.add(reader);
     return () => this.readers.delete(reader);
+  }
+
+  private keep(bytes: Uint8Array): void {
+    const first = Math.min(bytes.length, KEPT_BYTES - this.at);
+    this.kept.set(bytes.subarray(0, first), this.at);
+    this.kept.set(bytes.subarray(first), 0);
+    this.full ||= this.at + bytes.length >= KEPT_BYTES;
+    this.at = (this.at + bytes.length) % KEPT_BYTES;
   }
 }

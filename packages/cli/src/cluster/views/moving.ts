@@ -1,0 +1,112 @@
+/** Migrations, operations, and where a VM may go. */
+import type { DrainMove, HostVerdict, MigrationView, Operation } from '@godwit/wire';
+import { endLines, pauseParts, roundLine, sentText, whereText } from '../follow/migration-lines';
+import type { Kind } from '../output/output';
+import type { Tone } from '../output/style';
+import { durationText, plural, timeText, wordOfEnum } from '../output/units';
+
+const OUTCOMES: Readonly<Record<string, Tone>> = { completed: 'good', cancelled: 'warn', failed: 'bad', lost: 'bad', unknown: 'bad' };
+const stageText = ({ stage, outcome, cancelWanted }: MigrationView): string => outcome || (cancelWanted ? `${stage} (cancelling)` : stage);
+
+export const MIGRATION_KIND: Kind<MigrationView> = {
+  name: ({ migrationId }) => migrationId,
+  columns: [
+    { title: 'ID', cell: ({ migrationId }) => migrationId },
+    { title: 'VM', cell: ({ vmName }) => vmName },
+    { title: 'FROM', cell: ({ sourceHostName }) => sourceHostName },
+    { title: 'TO', cell: ({ targetHostName }) => targetHostName },
+    { title: 'STATE', cell: stageText, tone: ({ outcome }) => OUTCOMES[outcome] },
+    { title: 'ROUNDS', right: true, cell: ({ record }) => (record ? String(record.roundCount) : '') },
+    { title: 'PAUSE', right: true, cell: ({ record }) => (record?.pauseMs === undefined ? '' : durationText(record.pauseMs)) },
+    { title: 'TOOK', right: true, cell: ({ createdAtMs, endedAtMs }) => durationText((endedAtMs || Date.now()) - createdAtMs) },
+    { title: 'BEGUN', cell: ({ createdAtMs }) => timeText(createdAtMs), wide: true },
+    { title: 'CAUSE', cell: ({ cause }) => cause, wide: true },
+    { title: 'BY', cell: ({ actor }) => actor, wide: true },
+    { title: 'NOTE', cell: (one) => one.line || whereText(one), wide: true },
+  ],
+  details: (one) => {
+    const { record } = one;
+    return [
+      ['migration', one.migrationId],
+      ['VM', one.vmName],
+      ['from', one.sourceHostName],
+      ['to', one.targetHostName],
+      ['state', stageText(one)],
+      ['where it runs', whereText(one)],
+      [one.stage === 'ended' ? 'ended' : 'now', one.stage === 'ended' ? endLines(one) : one.line],
+      ['phase', record && one.stage !== 'ended' ? record.phase : ''],
+      ['expected pause', record && one.stage !== 'ended' ? durationText(record.expectedPauseMs) : ''],
+      ['pause', record?.pauseMs === undefined ? '' : `${durationText(record.pauseMs)} (${pauseParts(record.pause)})`],
+      ['sent', record ? sentText(record) : ''],
+      ['rounds', record?.rounds.map(roundLine) ?? []],
+      ['cause', one.cause],
+      ['by', one.actor],
+      ['begun', timeText(one.createdAtMs)],
+      ['over', timeText(one.endedAtMs)],
+    ];
+  },
+};
+
+export const operationState = ({ state }: Pick<Operation, 'state'>): string => wordOfEnum(state, 'OPERATION_STATE_');
+const STATES: Readonly<Record<string, Tone>> = { succeeded: 'good', failed: 'bad', unknown: 'bad', cancelled: 'warn', partial: 'warn' };
+
+export const OPERATION_KIND: Kind<Operation> = {
+  name: ({ operationId }) => operationId,
+  columns: [
+    { title: 'ID', cell: ({ operationId }) => operationId },
+    { title: 'KIND', cell: ({ kind }) => kind },
+    { title: 'OF', cell: ({ vmName, hostName }) => vmName || hostName },
+    { title: 'STATE', cell: operationState, tone: (one) => STATES[operationState(one)] },
+    { title: 'TOOK', right: true, cell: ({ createdAtMs, endedAtMs }) => durationText((endedAtMs || Date.now()) - createdAtMs) },
+    { title: 'BY', cell: ({ actor }) => actor },
+    { title: 'NOTE', cell: ({ line }) => line },
+  ],
+  details: (one) => [
+    ['operation', one.operationId],
+    ['kind', one.kind],
+    ['VM', one.vmName],
+    ['host', one.hostName],
+    ['state', operationState(one)],
+    ['note', one.line],
+    ['error', one.errorCode],
+    ['parts', one.items.map((item) => `${item.vmName}${item.toHostName ? ` → ${item.toHostName}` : ''}: ${operationState(item) || 'not begun'}${item.line ? `: ${item.line}` : ''}`)],
+    ['by', one.actor],
+    ['begun', timeText(one.createdAtMs)],
+    ['over', timeText(one.endedAtMs)],
+    ['deadline', timeText(one.deadlineAtMs)],
+  ],
+};
+
+/** One host's verdict, for a dry run. */
+export const VERDICT_KIND = (chosenHostId: string): Kind<HostVerdict> => ({
+  name: ({ name }) => name,
+  columns: [
+    { title: 'HOST', cell: ({ name }) => name },
+    {
+      title: 'VERDICT',
+      cell: ({ hostId, blockers }) => (hostId === chosenHostId ? 'would go here' : blockers.length === 0 ? 'possible' : 'not possible'),
+      tone: ({ hostId, blockers }) => (hostId === chosenHostId ? 'good' : blockers.length === 0 ? undefined : 'warn'),
+    },
+    { title: 'SCORE', right: true, cell: ({ score, blockers }) => (blockers.length === 0 ? score.toFixed(2) : '') },
+    { title: 'WHY', cell: whyText },
+  ],
+});
+
+/** All that stands against a host, then ways out; or what speaks for it. */
+export function whyText({ blockers, instead, missingUsedFeatures, reasons }: HostVerdict): string {
+  if (blockers.length === 0) return reasons.join('; ');
+  const used = missingUsedFeatures.length > 0 ? [`the guest has used ${missingUsedFeatures.join(', ')}`] : [];
+  return [...blockers.map(({ message }) => message), ...used, ...instead.map((line) => `instead: ${line}`)].join('; ');
+}
+
+export const MOVE_KIND: Kind<DrainMove> = {
+  name: ({ vmName }) => vmName,
+  columns: [
+    { title: 'VM', cell: ({ vmName }) => vmName },
+    { title: 'TO', cell: ({ toHostName }) => toHostName },
+    { title: 'HOW', cell: ({ how }) => how },
+    { title: 'WHY', cell: ({ line }) => line },
+  ],
+};
+
+export const movesText = (count: number): string => plural(count, 'VM moves', 'VMs move');
