@@ -19,20 +19,20 @@ let server: http.Server;
 let prometheus: Prometheus;
 
 /** /agent and /controller as asked for; /agent-text whatever is asked for. Each scrape finds everything further on. */
-function answer(request: http.IncomingMessage, response: http.ServerResponse): void {
+async function answer(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
   if (request.url === '/targets') {
     response.writeHead(200, { 'content-type': 'application/json' });
     response.end(
       httpSdTargets([
         { hostName: 'host-b', metricsAddress: '' },
-        { hostName: 'host-a', metricsAddress: address() },
+        { hostName: 'host-a', metricsAddress: `http://${address()}` },
       ]),
     );
     return;
   }
   const { registry, step } = request.url === '/controller' ? controller : agent;
   if (request.url !== '/agent-text') step();
-  const { contentType, body } = serveMetrics(registry, request.url === '/agent-text' ? undefined : request.headers.accept);
+  const { contentType, body } = await serveMetrics(registry, request.url === '/agent-text' ? undefined : request.headers.accept);
   formats.add(contentType.split(';')[0]);
   response.writeHead(200, { 'content-type': contentType });
   response.end(body);
@@ -41,7 +41,7 @@ function answer(request: http.IncomingMessage, response: http.ServerResponse): v
 const address = (): string => `127.0.0.1:${(server.address() as net.AddressInfo).port}`;
 
 beforeAll(async () => {
-  server = http.createServer(answer).listen(0, '127.0.0.1');
+  server = http.createServer((request, response) => void answer(request, response)).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const job = (name: string, at: string, found: object) => ({ job_name: name, metrics_path: at, honor_labels: true, ...found });
   const fixed = (labels: object) => ({ static_configs: [{ targets: [address()], labels }] });

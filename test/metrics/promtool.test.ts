@@ -15,10 +15,10 @@ const deploy = path.join(root, 'deploy/prometheus');
 test.each([
   ['agent', filledAgent],
   ['controller', filledController],
-] as const)('metrics of %s: promtool check metrics has nothing to say', (_, fill) => {
+] as const)('metrics of %s: promtool check metrics has nothing to say', async (_, fill) => {
   const { registry, step } = fill();
   step();
-  expect(promtool(['check', 'metrics'], serveMetrics(registry).body)).toEqual({ code: 0, output: '' });
+  expect(promtool(['check', 'metrics'], (await serveMetrics(registry)).body)).toEqual({ code: 0, output: '' });
   // It does find fault where there is some.
   expect(promtool(['check', 'metrics'], '# HELP x_ms a\n# TYPE x_ms counter\nx_ms 1\n').code).not.toBe(0);
 });
@@ -28,7 +28,7 @@ test('the shipped configuration is valid, with certificates in place', () => {
   try {
     fs.cpSync(deploy, folder, { recursive: true });
     fs.mkdirSync(path.join(folder, 'tls'));
-    for (const name of ['ca.crt', 'prometheus.crt', 'prometheus.key']) fs.writeFileSync(path.join(folder, 'tls', name), '');
+    for (const name of ['ca.pem', 'cert.pem', 'key.pem']) fs.writeFileSync(path.join(folder, 'tls', name), '');
     fs.renameSync(path.join(folder, 'targets/agents.json.example'), path.join(folder, 'targets/agents.json'));
     const { code, output } = promtool(['check', 'config', path.join(folder, 'prometheus.yml')]);
     expect({ code, output }).toEqual({ code: 0, output: expect.stringContaining(`${alerts().length} rules found`) });

@@ -40,6 +40,7 @@ u32 installBlock(Vm *vm) {
   protectCodePage(vm, b.gpaPage);
   if (b.gpaPage2 != ~0u) protectCodePage(vm, b.gpaPage2);
   vm->codeCursor = (b.hostEnd + 15) & ~15u;
+  vm->state->counters[cBlocksHeld]++;
   return n;
 }
 
@@ -108,6 +109,7 @@ void killBlock(Vm *vm, u32 n) {
   Block &b = vm->blocks[n];
   if (!b.valid) return;
   b.valid = 0;
+  vm->state->counters[cBlocksHeld]--;
   unlinkBlock(vm, b);
   unhash(vm, n);
   const u32 first = b.mode & 1 ? 1 : 0, last = b.mode & 1 ? kWindows : 1;
@@ -117,7 +119,9 @@ void killBlock(Vm *vm, u32 n) {
 
 void invalidatePage(Vm *vm, u32 gpaPage) {
   if (!(vm->watched[gpaPage] & kWatchCode)) return;
-  vm->state->counters[cSelfModified]++;
+  u64 *counters = vm->state->counters;
+  const u64 held = counters[cBlocksHeld];
+  counters[cSelfModified]++;
   if (vm->selfModify[gpaPage] < 255) vm->selfModify[gpaPage]++;
   for (u32 n = vm->pageBlocks[gpaPage]; n; n = vm->blocks[n].pageNext) killBlock(vm, n);
   vm->pageBlocks[gpaPage] = 0;
@@ -138,6 +142,7 @@ void invalidatePage(Vm *vm, u32 gpaPage) {
     for (u32 k = vm->pageBlocks[before >> 8]; k; k = vm->blocks[k].pageNext)
       if (vm->blocks[k].gpaPage2 == gpaPage) killBlock(vm, k);
   }
+  counters[cBlocksSelfModified] += held - counters[cBlocksHeld];
   vm->watched[gpaPage] &= (u8)~kWatchCode;
 }
 

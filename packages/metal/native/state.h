@@ -85,7 +85,8 @@ enum Callout {
 enum Counter {
   cFaults, cFaultMaps, cFaultGuest, cFaultInterpret, cMisses, cChains, cSelfModified, cCallouts,
   cInterrupts, cIrets, cCr3Writes, cInvlpgs, cPagesUnmapped, cLargeMaps, cKicks, cSegmentLoads, cRuns,
-  cWindowEvictions, cProtectCalls, cFlushes, cNativeFaultDeliveries, cEagerMaps, cSoftMisses, cWarmUsed, cWarmStale
+  cWindowEvictions, cProtectCalls, cFlushes, cNativeFaultDeliveries, cEagerMaps, cSoftMisses, cWarmUsed, cWarmStale,
+  cBlocksHeld, cBlocksSelfModified
 };
 
 // EFLAGS that live in the host's flags while guest code runs: CF PF AF ZF SF DF OF.

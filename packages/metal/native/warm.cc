@@ -37,6 +37,7 @@ u32 installWarm(Vm *vm) {
   vm->blockHash[head] = n;
   vm->codeCursor = (b.hostEnd + 15) & ~15u;
   vm->warmCount++;
+  vm->state->counters[cBlocksHeld]++;
   return n;
 }
 
@@ -58,6 +59,7 @@ bool adoptWarm(Vm *vm, u32 n) {
   vm->warmCount--;
   if (!unchanged(vm, b)) {
     vm->state->counters[cWarmStale]++;
+    vm->state->counters[cBlocksHeld]--;
     unhash(vm, n);
     b.valid = 0;
     return false;
@@ -78,6 +80,7 @@ u32 reviewWarm(Vm *vm, u32 n) {
   if (b.valid != kWarm) return b.valid ? 2 : 0;
   if (unchanged(vm, b)) return 1;
   vm->warmCount--;
+  vm->state->counters[cBlocksHeld]--;
   unhash(vm, n);
   b.valid = 0;
   return 0;

@@ -1,5 +1,5 @@
 /** Proves that the catalogue keeps Prometheus' conventions, and that its rows fit each other. */
-import { CATALOGUE, labelsOf, SECTIONS } from './catalogue';
+import { CATALOGUE, labelsOf, rowsOf, SECTIONS } from './catalogue';
 import type { Row, Unit } from './catalogue/row';
 import { handleName } from './handles';
 
@@ -82,4 +82,11 @@ test("no two metrics share a name, a handle, or the names of a histogram's serie
   expect(new Set(ROWS.map(([name]) => handleName(name))).size).toBe(ROWS.length);
   const all = ROWS.flatMap(([name, { type }]) => (type === 'histogram' ? [`${name}_bucket`, `${name}_sum`, `${name}_count`] : [name]));
   expect(new Set(all).size).toBe(all.length);
+});
+
+test("families have names of their own in OpenMetrics too, where a counter's has no _total", () => {
+  for (const process of ['agent', 'controller'] as const) {
+    const names = rowsOf(process).map(([name, { type }]) => (type === 'counter' ? name.replace(/_total$/, '') : name));
+    expect(names.filter((name, at) => names.indexOf(name) !== at)).toEqual([]);
+  }
 });

@@ -10,8 +10,8 @@ export interface Series {
   value: number;
   /** Of a histogram: observations up to each bound and above the one before; the last is +Inf. */
   readonly buckets: Float64Array | undefined;
-  /** Its labels as the text has them, once they have been written: a scrape of many series is mostly that. */
-  text?: string;
+  /** Its labels with those of the process, once it has been written. */
+  written?: Labels;
 }
 
 const SEPARATOR = '\u0000';

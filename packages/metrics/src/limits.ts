@@ -14,3 +14,12 @@ export const MAX_DEVICES = 32;
 
 /** Bytes of an Accept header that are looked at. */
 export const MAX_ACCEPT = 1_024;
+
+/** Series that are written before other work of the process gets its turn: some milliseconds. */
+export const SERIES_AT_ONCE = 5_000;
+
+/** Until a client has sent its request, or is cut off, ms. */
+export const REQUEST_MS = 10_000;
+
+/** Scrapers at a time, with room for a person with a browser. */
+export const MAX_CONNECTIONS = 32;

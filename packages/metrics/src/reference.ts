@@ -8,8 +8,8 @@ const HEAD = `# Metrics
 
 Agents and controllers serve these at \`/metrics\`, as Prometheus text or OpenMetrics. [deploy/prometheus](../deploy/prometheus) has a configuration and alerts, [deploy/grafana](../deploy/grafana) dashboards, [runbooks](runbooks) a page for each alert.
 
-- **A scrape disturbs nothing.** Processes of VMs push their counters to their agent; a scrape writes down what came last. \`godwit_vm_counters_timestamp_seconds\` tells when that was.
-- **Counters of a VM never go back** while its agent runs, also when its process is another one than before. They go when the VM leaves the host: with the name of the host on each series, rates stay right across a migration.
+- **A scrape disturbs nothing.** An agent fetches its VMs' counters every ten seconds, whoever scrapes; a scrape writes down what came last and asks no VM, datastore or store. \`godwit_vm_counters_timestamp_seconds\` tells when that was.
+- **Counters of a VM never go back** while its agent runs, also when its process is another one than before. They go when the VM leaves the host, and begin at 0 on the next one: with the name of the host on each series, rates are right across a migration. What a VM did between the last fetch and its leaving is not in them.
 - **Labels are bounded**: VMs, hosts, disks and datastores by name, everything else has the values listed here. What is not listed counts as \`other\`. No label ever holds a migration's id: events and \`godwit migration show\` tell of single migrations.
 - \`vm\` is the VM's name, \`vm_id\` its UUID. An agent has \`host\` on each of its series.
 - **From** names the counters in \`VmmStats.counters\` (proto/godwit/v1/vmm.proto) that feed a series; \`#\` is the number of a disk or adapter, \`− name\` is taken away. Other metrics are set by the exporting process itself.

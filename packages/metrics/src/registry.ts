@@ -4,12 +4,12 @@
  *
  *     const registry = createRegistry('agent', { host: 'host-a', version });
  *     registry.metrics.migrationPauseSeconds.observe(0.031);
- *     const { contentType, body } = serveMetrics(registry, request.headers.accept);
+ *     const { contentType, body } = await serveMetrics(registry, request.headers.accept);
  *
- * Why no client library: prom-client's OpenMetrics output renames the registry's counters in place, so that a scrape in
- * the other format gets wrong names; its scrapes are asynchronous; and series cannot be removed by one of their labels.
+ * prom-client writes the text (exposition.ts); the series are held here, bounded, and go with the VM they are of.
  */
 import { type MetricName, type ProcessKind, rowsOf } from './catalogue';
+import { Exposition, type Format } from './exposition';
 import { Family, type Labels } from './family';
 import { type CommonMetrics, handleName, handleOf, type Metrics } from './handles';
 import { processReadings } from './process-readings';
@@ -29,6 +29,10 @@ export interface AnyRegistry {
   readonly constant: Labels;
   /** Each metric's series, after what is read at each scrape has been read. */
   collect(): readonly Family[];
+  /** What is read at each scrape beside the process itself: set gauges, raise counters, and ask nobody. */
+  onScrape(read: () => void): void;
+  /** A scrape. Two at a time in one format are one. */
+  text(format: Format): Promise<string>;
   family(name: MetricName): Family;
   /** A VM or host is gone: its series go, those that have all of these labels. */
   forget(labels: Labels): void;
@@ -54,17 +58,34 @@ export function createRegistry<P extends ProcessKind>(process: P, options: Regis
     if (!found) throw new RangeError(`${name} is not among the metrics of ${process === 'agent' ? 'an agent' : 'a controller'}`);
     return found;
   };
+  const all = [...families.values()];
+  const constant: Labels = process === 'agent' ? { host: host! } : {};
+  const readers: (() => void)[] = [() => readings(common)];
+  const collect = (): readonly Family[] => {
+    for (const read of readers) read();
+    // Itself included, which is there from the second scrape on.
+    common.metricsSeries.set(all.reduce((sum, { size }) => sum + size, 0));
+    return all;
+  };
+  const expositions = new Map<Format, Exposition>();
+  const underway = new Map<Format, Promise<string>>();
+  const write = async (format: Format): Promise<string> => {
+    collect();
+    const exposition = expositions.get(format) ?? new Exposition(all, constant, format);
+    expositions.set(format, exposition);
+    return exposition.text();
+  };
   return {
     process,
     metrics,
-    constant: process === 'agent' ? { host: host! } : {},
+    constant,
     family,
-    collect() {
-      readings(common);
-      const all = [...families.values()];
-      // Itself included, which is there from the second scrape on.
-      common.metricsSeries.set(all.reduce((sum, { size }) => sum + size, 0));
-      return all;
+    collect,
+    onScrape: (read) => void readers.push(read),
+    text(format) {
+      const begun = underway.get(format) ?? write(format).finally(() => underway.delete(format));
+      underway.set(format, begun);
+      return begun;
     },
     forget(labels) {
       for (const one of families.values()) one.forget(labels);

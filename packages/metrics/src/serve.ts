@@ -1,5 +1,5 @@
 /** A scrape, for any HTTP server: from the Accept header to content type and body. */
-import { CONTENT_TYPES, type Format, render } from './exposition';
+import { CONTENT_TYPES, type Format } from './exposition';
 import { MAX_ACCEPT } from './limits';
 import type { AnyRegistry } from './registry';
 
@@ -8,9 +8,9 @@ export interface Scrape {
   readonly body: string;
 }
 
-export function serveMetrics(registry: AnyRegistry, accept?: string): Scrape {
+export async function serveMetrics(registry: AnyRegistry, accept?: string): Promise<Scrape> {
   const format = formatFor(accept);
-  return { contentType: CONTENT_TYPES[format], body: render(registry.collect(), registry.constant, format) };
+  return { contentType: CONTENT_TYPES[format], body: await registry.text(format) };
 }
 
 /** OpenMetrics for whoever asks for a version of it that we speak and prefers nothing else; the text format for all others. */

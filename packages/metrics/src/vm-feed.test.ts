@@ -9,7 +9,7 @@ import { VmFeed } from './vm-feed';
 
 const setUp = () => {
   const registry = createRegistry('agent', { host: 'host-a', version: '1', readings: () => {} });
-  return { registry, feed: new VmFeed(registry), body: () => serveMetrics(registry).body };
+  return { registry, feed: new VmFeed(registry), body: async () => (await serveMetrics(registry)).body };
 };
 const web1 = (vmmId = 'vmm-1') => ({ vmId: 'id-1', name: 'web-1', vmmId });
 const valueOf = (body: string, name: string, ...labels: string[]): number | undefined => {
@@ -20,7 +20,7 @@ const valueOf = (body: string, name: string, ...labels: string[]): number | unde
 };
 const reading = { running: true, pauses: [], silent: false, memoryBytes: 1 << 29, vcpus: 1, leaseEpoch: 3 };
 
-test('counters by their names, with labels, units, and what counts twice taken away', () => {
+test('counters by their names, with labels, units, and what counts twice taken away', async () => {
   const { feed, body } = setUp();
   feed.counters(
     web1(),
@@ -40,7 +40,7 @@ test('counters by their names, with labels, units, and what counts twice taken a
     },
     1_700_000_000_000,
   );
-  const text = body();
+  const text = await body();
   expect(valueOf(text, 'godwit_vm_exits_total', 'kind="miss"')).toBe(7);
   expect(valueOf(text, 'godwit_vm_faults_total', 'kind="window"')).toBe(5);
   expect(valueOf(text, 'godwit_vm_start_seconds')).toBe(0.25);
@@ -51,19 +51,26 @@ test('counters by their names, with labels, units, and what counts twice taken a
   expect(text).not.toMatch(/disk="99"|unknown_thing|godwit_vm_translated_blocks_total|godwit_vm_kicks_total/);
 });
 
-test('another process of the VM begins at 0; the series goes on', () => {
+test('another process of the VM begins at 0; the series goes on', async () => {
   const { feed, body } = setUp();
-  const kicks = (value: number, vmmId?: string): number | undefined => {
+  const kicks = async (value: number, vmmId?: string): Promise<number | undefined> => {
     feed.counters(web1(vmmId), { native_kicks: value }, 0);
-    return valueOf(body(), 'godwit_vm_kicks_total');
+    return valueOf(await body(), 'godwit_vm_kicks_total');
   };
-  expect([kicks(100), kicks(150), kicks(20, 'vmm-2'), kicks(25, 'vmm-2'), kicks(5, 'vmm-2'), kicks(400, 'vmm-3')]).toEqual([
-    100, 150, 170, 175, 180, 580,
+  expect([
+    await kicks(100),
+    await kicks(150),
+    await kicks(20, 'vmm-2'),
+    await kicks(25, 'vmm-2'),
+    await kicks(5, 'vmm-2'),
+    await kicks(400, 'vmm-3'),
+  ]).toEqual([100, 150, 170, 175, 180, 580]);
+  expect((await body()).match(/^godwit_vm_info\{.*$/gm)).toEqual([
+    'godwit_vm_info{host="host-a",vm="web-1",vm_id="id-1",vmm_id="vmm-3"} 1',
   ]);
-  expect(body().match(/^godwit_vm_info\{.*$/gm)).toEqual(['godwit_vm_info{host="host-a",vm="web-1",vm_id="id-1",vmm_id="vmm-3"} 1']);
 });
 
-test('whatever is pushed, counters never go back and count each process in full', () => {
+test('whatever is pushed, counters never go back and count each process in full', async () => {
   const names = [
     'native_faults',
     'native_fault_guest',
@@ -101,7 +108,7 @@ test('whatever is pushed, counters never go back and count each process in full'
   );
 });
 
-test("a VMM's histogram is added to the host's, also with other bounds, and once", () => {
+test("a VMM's histogram is added to the host's, also with other bounds, and once", async () => {
   const { feed, body } = setUp();
   const push = {
     lease_renewal_seconds_count: 10,
@@ -117,26 +124,31 @@ test("a VMM's histogram is added to the host's, also with other bounds, and once
     { lease_renewal_seconds_count: 1, lease_renewal_seconds_sum: 0.002, 'lease_renewal_seconds_le_0.005': 1 },
     0,
   );
-  const bucket = (le: string): number =>
+  const bucket = async (le: string): Promise<number> =>
     Number(
-      new RegExp(`^godwit_lease_renewal_seconds_bucket\\{host="host-a",le="${le.replace(/[.+]/g, '\\$&')}"\\} (.*)$`, 'm').exec(
-        body(),
+      new RegExp(`^godwit_lease_renewal_seconds_bucket\\{le="${le.replace(/[.+]/g, '\\$&')}",host="host-a"\\} (.*)$`, 'm').exec(
+        await body(),
       )?.[1],
     );
-  expect([bucket('0.0025'), bucket('0.005'), bucket('0.025'), bucket('0.05'), bucket('5.0'), bucket('+Inf')]).toEqual([
-    0, 5, 5, 10, 10, 11,
-  ]);
-  expect(Number(/^godwit_lease_renewal_seconds_sum\{.*\} (.*)$/m.exec(body())?.[1])).toBeCloseTo(0.502);
+  expect([
+    await bucket('0.0025'),
+    await bucket('0.005'),
+    await bucket('0.025'),
+    await bucket('0.05'),
+    await bucket('5.0'),
+    await bucket('+Inf'),
+  ]).toEqual([0, 5, 5, 10, 10, 11]);
+  expect(Number(/^godwit_lease_renewal_seconds_sum\{.*\} (.*)$/m.exec(await body())?.[1])).toBeCloseTo(0.502);
 });
 
-test('pauses: since when, why, how long', () => {
+test('pauses: since when, why, how long', async () => {
   const { feed, body } = setUp();
   feed.status(web1(), reading, 1_000);
-  expect(valueOf(body(), 'godwit_vm_pauses_total', 'reason="storage"')).toBe(0);
+  expect(valueOf(await body(), 'godwit_vm_pauses_total', 'reason="storage"')).toBe(0);
   feed.status(web1(), { ...reading, running: false, pauses: ['storage', 'a reason from a newer version'] }, 2_000);
   feed.status(web1(), { ...reading, running: false, pauses: ['storage', 'operator'] }, 5_000);
   feed.status(web1(), { ...reading, running: false, pauses: ['operator'] }, 9_000);
-  const text = body();
+  const text = await body();
   expect(valueOf(text, 'godwit_vm_paused', 'reason="storage"')).toBe(0);
   expect(valueOf(text, 'godwit_vm_paused', 'reason="operator"')).toBe(1);
   expect(valueOf(text, 'godwit_vm_pauses_total', 'reason="storage"')).toBe(1);
@@ -145,7 +157,7 @@ test('pauses: since when, why, how long', () => {
   expect(valueOf(text, 'godwit_vm_running')).toBe(0);
 });
 
-test('a VM that has left takes every series along; others stay; a new name replaces the old one', () => {
+test('a VM that has left takes every series along; others stay; a new name replaces the old one', async () => {
   const { feed, body } = setUp();
   const all = Object.fromEntries(
     (Object.values(CATALOGUE) as Row[]).flatMap(({ sources = [] }) => sources.map(({ name }) => [name.replace('#', '0'), 3])),
@@ -157,15 +169,15 @@ test('a VM that has left takes every series along; others stay; a new name repla
     feed.usage(key, { userSeconds: 1, systemSeconds: 1, residentBytes: 1 });
   }
   feed.forget('id-1');
-  expect(body()).not.toContain('web-1');
-  expect(body()).toContain('vm="web-2"');
+  expect(await body()).not.toContain('web-1');
+  expect(await body()).toContain('vm="web-2"');
   feed.status({ ...web2, name: 'db-1' }, reading, 0);
-  expect(body()).not.toContain('web-2');
+  expect(await body()).not.toContain('web-2');
   feed.keepOnly(new Set());
-  expect(body()).not.toContain('vm_id=');
+  expect(await body()).not.toContain('vm_id=');
 });
 
-test('CPU time of the process: of each one in full', () => {
+test('CPU time of the process: of each one in full', async () => {
   const { feed, body } = setUp();
   for (const [vmmId, userSeconds] of [
     ['vmm-1', 5],
@@ -173,7 +185,7 @@ test('CPU time of the process: of each one in full', () => {
     ['vmm-2', 2],
   ] as const)
     feed.usage(web1(vmmId), { userSeconds, systemSeconds: 0, residentBytes: 7 });
-  expect(valueOf(body(), 'godwit_vm_process_cpu_seconds_total', 'mode="user"')).toBe(10);
+  expect(valueOf(await body(), 'godwit_vm_process_cpu_seconds_total', 'mode="user"')).toBe(10);
   expect(
     parseStat(`42 (a) b (c)) S ${Array.from({ length: 22 }, (_, at) => (at === 10 ? 250 : at === 11 ? 50 : at === 20 ? 3 : 0)).join(' ')}`),
   ).toEqual({ userSeconds: 2.5, systemSeconds: 0.5, residentBytes: 12_288 });

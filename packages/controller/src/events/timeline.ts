@@ -32,14 +32,7 @@ export class Timeline {
     for (const draft of drafts) {
       const data = this.complete(draft, state, term);
       this.log[EVENT_KINDS[draft.kind].severity === 'error' ? 'error' : EVENT_KINDS[draft.kind].severity === 'warning' ? 'warn' : 'info'](
-        {
-          kind: draft.kind,
-          vm: draft.vmId,
-          host: draft.hostId,
-          migration: draft.migrationId,
-          operation: draft.operationId,
-          actor: draft.actor,
-        },
+        logFields(data),
         draft.line,
       );
       const id = draft.vmId || draft.hostId || 'cluster';
@@ -54,7 +47,9 @@ export class Timeline {
   }
 
   private complete(draft: EventDraft, state: ClusterState, term: number): Message {
-    const { vmId = '', hostId = '', migrationId = '', operationId = '', actor = 'controller', cause = '', attributes = {} } = draft;
+    const { vmId = '', hostId = '', migrationId = '', operationId = '', actor = 'controller', attributes = {} } = draft;
+    // Every event has a cause: what nobody asked for follows from a rule.
+    const cause = draft.cause || (actor === 'controller' || actor === 'agent' ? 'policy' : 'operator');
     return {
       eventId: this.newId(),
       kind: draft.kind,
@@ -116,6 +111,13 @@ export class Timeline {
   flush(): Promise<void> {
     return this.tail;
   }
+}
+
+/** The same names in the logs of agents and VMMs: `vm` and `host` are names, everything that ends with Id an id. */
+function logFields(event: Message): object {
+  const { kind, vmName: vm, hostName: host, vmId, hostId, migrationId, operationId, actor, cause, eventId } = event;
+  const all = { event: kind, vm, vmId, host, hostId, migrationId, operationId, actor, cause, eventId };
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== ''));
 }
 
 const viewOf = ({ sequence, timeMs, data }: StoredEvent): Message => ({ ...(data as Message), cursor: String(sequence), atMs: timeMs });

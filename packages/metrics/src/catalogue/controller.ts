@@ -55,7 +55,7 @@ export const CONTROLLER = {
   godwit_agent_messages_total: controllerCounter({ labels: { kind: AGENT_MESSAGES }, help: 'Messages from agents.' }),
   godwit_orders_pending: controllerGauge({ help: 'Orders to agents without a result yet.' }),
 
-  godwit_cluster_migrations: controllerGauge({
+  godwit_cluster_migrations_active: controllerGauge({
     labels: { stage: ['queued', 'preparing', 'sending', 'settling'] },
     help: 'Migrations that the controller has begun and that have not ended.',
   }),
@@ -63,7 +63,7 @@ export const CONTROLLER = {
     labels: { outcome: ['completed', 'cancelled', 'failed', 'lost', 'unknown'], cause: CAUSES },
     help: 'Migrations that the controller began, by their end and by what they were for; also those that no host could take.',
   }),
-  godwit_operations: controllerGauge({ labels: { kind: OPERATION_KINDS }, help: 'Operations under way.' }),
+  godwit_operations_active: controllerGauge({ labels: { kind: OPERATION_KINDS }, help: 'Operations under way.' }),
   godwit_operations_total: controllerCounter({
     labels: { kind: OPERATION_KINDS, outcome: OPERATION_OUTCOMES },
     help: 'Operations that have ended.',

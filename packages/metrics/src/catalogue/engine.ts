@@ -31,7 +31,7 @@ export const ENGINE = {
   godwit_vm_vcpu_seconds_total: agentCounter({
     unit: 'seconds',
     labels: { ...VM, mode: ['translated', 'interpreted', 'translating', 'warming', 'halted', 'throttled'] },
-    help: "What the vCPU's thread spent its time on: guest code translated or interpreted, translating on demand or ahead, the guest's halts, the rests of a throttled migration.",
+    help: "What the vCPU's thread spent its time on: translated guest code with devices' work for it (what remains of the time), the interpreter (single steps by sample), translating on demand or ahead, the guest's halts, the rests of a throttled migration.",
     sources: by('mode', {
       translated: 'vcpu_translated_seconds',
       interpreted: 'vcpu_interpreted_seconds',

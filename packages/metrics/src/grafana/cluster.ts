@@ -29,7 +29,7 @@ export const CLUSTER: Dashboard = {
           [line(`sum(${pick('godwit_vms', 'wanted="running",state=~"stopped|unknown"')})`, '')],
           { alarmFrom: 1 },
         ),
-        stat('Migrations', 'short', 'Migrations under way.', [line(`sum(${pick('godwit_cluster_migrations')})`, '')]),
+        stat('Migrations', 'short', 'Migrations under way.', [line(`sum(${pick('godwit_cluster_migrations_active')})`, '')]),
       ],
     },
     {
@@ -82,7 +82,7 @@ export const CLUSTER: Dashboard = {
         graph('Operations ended', 'ops', 'By outcome.', [line(rate('godwit_operations_total', 'outcome'), '{{outcome}}')], {
           stacked: true,
         }),
-        graph('Operations under way', 'short', 'By kind.', [line(`sum by (kind) (${pick('godwit_operations')})`, '{{kind}}')], {
+        graph('Operations under way', 'short', 'By kind.', [line(`sum by (kind) (${pick('godwit_operations_active')})`, '{{kind}}')], {
           stacked: true,
         }),
         graph('Placements', 'ops', 'Questions where a VM may go.', [

@@ -18,7 +18,9 @@ export const MIGRATION: Dashboard = {
       title: 'Now',
       panels: [
         stat('Under way', 'short', 'From these hosts.', [line(`sum(${pick('godwit_migrations_active', `${FROM},direction="out"`)})`, '')]),
-        stat('Queued', 'short', 'They wait for their turn.', [line(`sum(${pick('godwit_cluster_migrations', 'stage="queued"')})`, '')]),
+        stat('Queued', 'short', 'They wait for their turn.', [
+          line(`sum(${pick('godwit_cluster_migrations_active', 'stage="queued"')})`, ''),
+        ]),
         stat('Completed, 1 h', 'short', 'VMs moved.', [
           line(`sum(increase(${pick('godwit_migrations_total', `${FROM},outcome="completed"`)}${HOUR}))`, ''),
         ]),
