@@ -11,7 +11,7 @@ export class CliError extends Error {
 export const usageError = (message: string): CliError => new CliError(exitCodes.usage, `${message} (see godwit help)`);
 
 /** Errors whose message is one line for a person already. */
-const oneLineErrors = new Set(['BootImageError', 'SnapshotError', 'ImageFormatError', 'ImageRequestError', 'DiskError', 'LeaseRefused', 'StorageError', 'WireError']);
+const oneLineErrors = new Set(['BootImageError', 'SnapshotError', 'ImageFormatError', 'ImageRequestError', 'DiskError', 'LeaseRefused', 'StorageError', 'WireError', 'AgentError', 'ConfigError', 'StoreError']);
 const oneLineCodes = new Set(['GODWIT_METAL', 'GODWIT_NETWORK']);
 
 /** Errors that a person can act on become one line; anything else is returned as it is, stack and all. */

@@ -14,7 +14,7 @@ export async function vmm([file, ...rest]: string[]): Promise<number> {
   process.on('SIGHUP', () => {});
   readyNative();
   const config = parseVmmConfig(read(file), file);
-  const about = { vm: config.vm.name, host: config.hostName, vmm: config.vmmId };
+  const about = { vm: config.vm.name, host: config.hostName, vmmId: config.vmmId };
   const log = (line: string, fields: Readonly<Record<string, unknown>> = {}): void => {
     process.stdout.write(`${JSON.stringify({ time: new Date().toISOString(), ...about, msg: line, ...fields })}\n`);
   };

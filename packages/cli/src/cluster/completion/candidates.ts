@@ -3,9 +3,10 @@ import type { Client } from '../session/session';
 import type { CallOptions } from '@godwit/wire';
 import type { Completer } from '../core/command';
 import type { Session } from '../session/session';
+import { allHosts, allVms } from '../session/whole-lists';
 import { hostState } from '../views/host';
 import { vmName, vmState } from '../views/vm';
-import { wordOfEnum } from '../output/units';
+import { plural, wordOfEnum } from '../output/units';
 
 export interface Candidate {
   readonly text: string;
@@ -26,9 +27,15 @@ const migrations =
 
 const ASKERS: Readonly<Partial<Record<Completer, Asker>>> = {
   vm: async (client, options) =>
-    (await client('Vms').listVms({}, options)).vms.map((vm) => ({ text: vmName(vm), note: `${vmState(vm)}${vm.hostName ? `, ${vm.hostName}` : ''}` })),
+    (await allVms(client, options)).map((vm) => ({
+      text: vmName(vm),
+      note: `${vmState(vm)}${vm.hostName ? `, ${vm.hostName}` : ''}`,
+    })),
   host: async (client, options) =>
-    (await client('Hosts').listHosts({}, options)).hosts.map((host) => ({ text: host.name, note: `${hostState(host)}, ${host.vmIds.length} VMs` })),
+    (await allHosts(client, options)).map((host) => ({
+      text: host.name,
+      note: `${hostState(host)}, ${plural(host.vmIds.length, 'VM')}`,
+    })),
   migration: migrations(false),
   'running-migration': migrations(true),
   operation: async (client, options) =>
@@ -36,7 +43,8 @@ const ASKERS: Readonly<Partial<Record<Completer, Asker>>> = {
       text: one.operationId,
       note: `${one.kind} ${one.vmName || one.hostName}, ${wordOfEnum(one.state, 'OPERATION_STATE_')}`,
     })),
-  rule: async (client, options) => (await client('Cluster').listRules({}, options)).rules.map(({ name, kind }) => ({ text: name, note: kind })),
+  rule: async (client, options) =>
+    (await client('Cluster').listRules({}, options)).rules.map(({ name, kind }) => ({ text: name, note: kind })),
   group: async (client, options) =>
     (await client('Cluster').listGroups({}, options)).groups.map(({ name, hosts }) => ({ text: name, note: hosts.join(', ') })),
   user: async (client, options) =>
@@ -44,8 +52,12 @@ const ASKERS: Readonly<Partial<Record<Completer, Asker>>> = {
   token: async (client, options) =>
     (await client('Access').listTokens({}, options)).tokens.map(({ tokenId, name }) => ({ text: tokenId.slice(0, 12), note: name })),
   datastore: async (client, options) => {
-    const { hosts } = await client('Hosts').listHosts({}, options);
-    return [...new Map(hosts.flatMap(({ datastores }) => datastores.map(({ name, where }) => [name, { text: name, note: where }] as const))).values()];
+    const hosts = await allHosts(client, options);
+    return [
+      ...new Map(
+        hosts.flatMap(({ datastores }) => datastores.map(({ name, where }) => [name, { text: name, note: where }] as const)),
+      ).values(),
+    ];
   },
 };
 

@@ -53,7 +53,8 @@ export function listContexts(env: Env, folder: string, wanted?: string): Listed[
   );
   const name = wanted ?? (env.GODWIT_CONTEXT || undefined);
   const current = read.find((one) => one.current !== undefined && one.contexts[one.current]);
-  const isInForce = (one: Chosen): boolean => (name === undefined ? one.file === current?.file && one.name === current.current : one.name === name);
+  const isInForce = (one: Chosen): boolean =>
+    name === undefined ? one.file === current?.file && one.name === current.current : one.name === name;
   const first = all.find(isInForce);
   return all.map((one) => ({ ...one, inForce: one === first }));
 }

@@ -40,7 +40,8 @@ const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
 /** $GODWIT_CONFIG, else godwit/config.yaml in the XDG configuration folder. */
 export function userConfigFile(env: Env = process.env): string {
   if (env.GODWIT_CONFIG) return path.resolve(env.GODWIT_CONFIG);
-  const base = env.XDG_CONFIG_HOME && path.isAbsolute(env.XDG_CONFIG_HOME) ? env.XDG_CONFIG_HOME : path.join(env.HOME ?? homedir(), '.config');
+  const base =
+    env.XDG_CONFIG_HOME && path.isAbsolute(env.XDG_CONFIG_HOME) ? env.XDG_CONFIG_HOME : path.join(env.HOME ?? homedir(), '.config');
   return path.join(base, 'godwit', 'config.yaml');
 }
 
@@ -97,8 +98,11 @@ export function useContext(file: string, name: string): void {
 }
 
 function checked(file: string, value: unknown): ContextFile {
-  if (!isRecord(value) || (value.contexts !== undefined && !isRecord(value.contexts))) throw damaged(file, '`contexts` is to be a map of names');
-  const contexts = Object.entries((value.contexts ?? {}) as Record<string, unknown>).map(([name, one]) => [name, context(file, name, one)] as const);
+  if (!isRecord(value) || (value.contexts !== undefined && !isRecord(value.contexts)))
+    throw damaged(file, '`contexts` is to be a map of names');
+  const contexts = Object.entries((value.contexts ?? {}) as Record<string, unknown>).map(
+    ([name, one]) => [name, context(file, name, one)] as const,
+  );
   return { current: typeof value.current === 'string' ? value.current : undefined, contexts: Object.fromEntries(contexts) };
 }
 
@@ -121,7 +125,11 @@ function context(file: string, name: string, value: unknown): Context {
 function write(file: string, { current, contexts }: ContextFile): void {
   const folder = path.dirname(file);
   const relative = (one: string | undefined): string | undefined =>
-    one === undefined ? undefined : path.resolve(one).startsWith(`${folder}/`) ? path.relative(folder, path.resolve(one)) : path.resolve(one);
+    one === undefined
+      ? undefined
+      : path.resolve(one).startsWith(`${folder}/`)
+        ? path.relative(folder, path.resolve(one))
+        : path.resolve(one);
   const entries = Object.entries(contexts).map(([name, one]) => [
     name,
     { ...one, ...defined({ certificates: relative(one.certificates), ca: relative(one.ca) }) },

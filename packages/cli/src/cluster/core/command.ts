@@ -8,7 +8,20 @@ import type { Session } from '../session/session';
 import type { Flags } from './flags';
 
 /** What stands for an argument or value: names of live things, asked of the controller while a shell completes. */
-export type Completer = 'vm' | 'host' | 'migration' | 'running-migration' | 'operation' | 'rule' | 'group' | 'user' | 'token' | 'datastore' | 'context' | 'file' | 'folder';
+export type Completer =
+  | 'vm'
+  | 'host'
+  | 'migration'
+  | 'running-migration'
+  | 'operation'
+  | 'rule'
+  | 'group'
+  | 'user'
+  | 'token'
+  | 'datastore'
+  | 'context'
+  | 'file'
+  | 'folder';
 
 export interface ArgumentSpec {
   /** In capitals: VM. */

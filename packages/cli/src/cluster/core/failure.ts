@@ -43,6 +43,29 @@ export const WORDS: Readonly<Record<string, ExitCode>> = {
   internal: exitCodes.failed,
 };
 
+/** Words of an agent (OrderResult.code in agent.proto), which an operation that failed on a host may end with. */
+export const ORDER_WORDS: Readonly<Record<string, ExitCode>> = {
+  'old-term': exitCodes.unavailable,
+  'lease-held': exitCodes.precondition,
+  'not-here': exitCodes.precondition,
+  exists: exitCodes.precondition,
+  'wrong-state': exitCodes.precondition,
+  busy: exitCodes.precondition,
+  'no-memory': exitCodes.precondition,
+  storage: exitCodes.precondition,
+  'no-network': exitCodes.precondition,
+  image: exitCodes.notFound,
+  cpu: exitCodes.precondition,
+  host: exitCodes.failed,
+  time: exitCodes.unavailable,
+  unsupported: exitCodes.precondition,
+  cancelled: exitCodes.failed,
+  internal: exitCodes.failed,
+};
+
+/** Of an operation that failed. */
+export const codeOfWord = (word: string): ExitCode => WORDS[word] ?? ORDER_WORDS[word] ?? exitCodes.failed;
+
 const CODES: Readonly<Record<WireErrorCode, ExitCode>> = {
   'not-found': exitCodes.notFound,
   invalid: exitCodes.usage,
@@ -66,6 +89,21 @@ const HINTS: Readonly<Record<string, string>> = {
   'login-ended': 'godwit login',
 };
 
+/** What a controller refused, with its word. */
+export class Refused extends CliError {
+  constructor(
+    code: number,
+    message: string,
+    readonly word: string,
+  ) {
+    super(code, message);
+  }
+}
+
+/** Of this side: the other one is another cluster's, or not who it should be. It is there, and it is not asked. */
+const isForeign = (error: WireError): boolean =>
+  !error.remote && /^the certificate of |is not who it should be|wants a certificate/.test(error.message);
+
 export const wordOf = (error: WireError): string => error.trailers['godwit-error-code'] ?? '';
 
 /** The other side may have got the request: only this side does not know what became of it. */
@@ -76,7 +114,8 @@ export function failureOf(error: unknown, changes = false): unknown {
   if (!(error instanceof WireError)) return error;
   const word = wordOf(error);
   const lost = changes && (isLost(error) || error.code === 'deadline');
-  const code = lost ? exitCodes.unknown : (WORDS[word] ?? CODES[error.code]);
+  const code = lost ? exitCodes.unknown : (WORDS[word] ?? (isForeign(error) ? exitCodes.denied : CODES[error.code]));
   const hint = HINTS[word] === undefined || error.message.includes(HINTS[word]) ? '' : `: ${HINTS[word]}`;
-  return new CliError(code, `${error.message}${hint}`);
+  const open = lost && !error.message.includes('not known') ? ': whether it was done is not known, look before you ask again' : '';
+  return new Refused(code, `${error.message}${open}${hint}`, word);
 }

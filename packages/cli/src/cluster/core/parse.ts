@@ -18,7 +18,8 @@ export function parseCommandLine(table: readonly Command[], argv: readonly strin
   const words = earlyLast(argv);
   const [noun, verb] = words;
   if (noun === undefined || noun.startsWith('-')) return { kind: 'help', path: [], asked: true };
-  const command = table.find(({ path }) => path.length === 1 && path[0] === noun) ?? table.find(({ path }) => path[0] === noun && path[1] === verb);
+  const command =
+    table.find(({ path }) => path.length === 1 && path[0] === noun) ?? table.find(({ path }) => path[0] === noun && path[1] === verb);
   if (command) return parseOptions(command, words.slice(command.path.length));
   const verbs = table.filter(({ path }) => path[0] === noun).map(({ path }) => path[1]);
   if (verbs.length === 0) {
@@ -73,7 +74,8 @@ function read(rawName: string, spec: OptionSpec, value: string | undefined, inli
     return '';
   }
   // `--to --dry-run` forgot the host. A number may be below zero.
-  if (value === undefined || (!inline && /^-[^\d]/.test(value))) throw misuse(`${rawName} needs a value: ${rawName} ${spec.value}`, helpOf(command));
+  if (value === undefined || (!inline && /^-[^\d]/.test(value)))
+    throw misuse(`${rawName} needs a value: ${rawName} ${spec.value}`, helpOf(command));
   if (spec.choices && !spec.many && !spec.choices.includes(value))
     throw misuse(`${rawName} is one of ${spec.choices.join(', ')}, not '${value}'${didYouMean(value, spec.choices)}`, helpOf(command));
   return value;
@@ -84,11 +86,13 @@ function checkArguments(command: Command, given: readonly string[]): void {
   const needed = specs.filter(({ optional }) => !optional);
   const many = specs.at(-1)?.many === true;
   if (given.length < needed.length) throw misuse(`${needed[given.length].name} is missing: ${usageOf(command)}`, helpOf(command));
-  if (given.length > specs.length && !many) throw misuse(`'${given[specs.length]}' is one argument too many: ${usageOf(command)}`, helpOf(command));
+  if (given.length > specs.length && !many)
+    throw misuse(`'${given[specs.length]}' is one argument too many: ${usageOf(command)}`, helpOf(command));
   for (const [at, text] of given.entries()) {
     const { name, choices } = specs[Math.min(at, specs.length - 1)];
     if (text === '') throw misuse(`${name} is empty: ${usageOf(command)}`, helpOf(command));
-    if (choices && !choices.includes(text)) throw misuse(`${name} is one of ${choices.join(', ')}, not '${text}'${didYouMean(text, choices)}`, helpOf(command));
+    if (choices && !choices.includes(text))
+      throw misuse(`${name} is one of ${choices.join(', ')}, not '${text}'${didYouMean(text, choices)}`, helpOf(command));
   }
 }
 

@@ -40,7 +40,12 @@ export const SETTINGS: Options = {
   'max-pause': { value: '50ms', summary: 'how long the VM may stand still' },
   'longest-pause': { value: '250ms', summary: 'what the policy extend may extend that to' },
   bandwidth: { value: '100M', summary: 'bytes a second before the pause; unlimited for no limit' },
-  policy: { value: 'LIST', summary: `${POLICIES.join(', ')}, in their order, when the guest writes faster than is sent`, many: true, choices: POLICIES },
+  policy: {
+    value: 'LIST',
+    summary: `${POLICIES.join(', ')}, in their order, when the guest writes faster than is sent`,
+    many: true,
+    choices: POLICIES,
+  },
   'max-rounds': { value: 'N', summary: 'rounds before the policies decide' },
 };
 

@@ -7,7 +7,17 @@ const PAGE_BYTES = 4096;
 export const pagesText = (pages: number): string => bytesText(pages * PAGE_BYTES);
 
 /** One line a round, where there is no terminal. */
-export function roundLine({ round, pages, wireBytes, durationMs, leftPages, dirtyBytesPerSecond, transferBytesPerSecond, predictedPauseMs, throttlePercent }: MigrationRound): string {
+export function roundLine({
+  round,
+  pages,
+  wireBytes,
+  durationMs,
+  leftPages,
+  dirtyBytesPerSecond,
+  transferBytesPerSecond,
+  predictedPauseMs,
+  throttlePercent,
+}: MigrationRound): string {
   const slowed = throttlePercent > 0 ? `; vCPU slowed by ${throttlePercent.toFixed(0)} %` : '';
   return `round ${round}: ${plural(pages, 'page')}, ${bytesText(wireBytes)} in ${durationText(durationMs)}; ${pagesText(leftPages)} left; guest writes ${rateText(dirtyBytesPerSecond)}, sent ${rateText(transferBytesPerSecond)}; pause would be ${durationText(predictedPauseMs)}${slowed}`;
 }
@@ -47,13 +57,12 @@ export function endLines(migration: MigrationView): string[] {
   if (outcome === 'completed') {
     const stood = record?.pauseMs === undefined ? '' : `; it stood still for ${durationText(record.pauseMs)}`;
     const parts = pauseParts(record?.pause);
-    return [
-      `${vmName} runs on ${targetHostName} now${stood}${parts === '' ? '' : ` (${parts})`}`,
-      ...(record ? [sentText(record)] : []),
-    ];
+    return [`${vmName} runs on ${targetHostName} now${stood}${parts === '' ? '' : ` (${parts})`}`, ...(record ? [sentText(record)] : [])];
   }
   const where = whereText(migration);
-  const told = line.includes(where) || line === '' ? line || where : `${line}; ${where}`;
+  // The source says `the VM runs on alpha, as before`.
+  const isSaid = line.includes(where) || line.includes(where.replace(vmName, 'the VM'));
+  const told = line === '' ? where : isSaid ? line : `${line}; ${where}`;
   const how = outcome === 'cancelled' ? 'cancelled' : outcome === 'unknown' ? 'the outcome is not known' : 'failed';
   return [line.startsWith(how) ? told : `${how}: ${told}`];
 }

@@ -5,37 +5,39 @@ import type { Io } from '../output/io';
 import { Redraw } from '../output/redraw';
 import { styleFor } from '../output/style';
 import type { Session } from '../session/session';
-import { attend } from './attention';
+import { attendWhatGoesOn } from './attention';
 import { codeOfMigration, endLines, roundLine, whereText } from './migration-lines';
 import { migrationScreen } from './migration-screen';
 
 const TICK_MS = 1_000;
 
-/** @param told each state of it, for -o json with --watch @returns the last that was seen, and the exit code */
+/** @returns the last that was seen, and the exit code: 8 if its end was not seen */
 export async function followMigration(
   io: Io,
   session: Session,
   migrationId: string,
   timeoutMs: number | undefined,
-  told?: (view: MigrationView) => void,
 ): Promise<{ last: MigrationView | undefined; code: number }> {
   let last: MigrationView | undefined;
   const hasEnded = (): boolean => last?.stage === 'ended';
   const view = io.errIsTerminal ? new Screen(io) : new Lines(io);
-  const seen = await attend(io, timeoutMs, async (signal) => {
+  const seen = await attendWhatGoesOn(io, timeoutMs, async (signal) => {
     const states = session.follow((client, options) => client('Migrations').watchMigration({ migrationId }, options), hasEnded, signal);
     for await (const state of states) {
       last = state;
-      told?.(state);
       view.show(state);
     }
   }).finally(() => view.end(last));
-  if (!last || !('why' in seen) || hasEnded()) {
-    if (last) for (const line of endLines(last)) io.say(line);
-    return { last, code: last ? codeOfMigration(last) : exitCodes.unknown };
+  if (last && (!('why' in seen) || hasEnded())) {
+    for (const line of endLines(last)) io.say(line);
+    return { last, code: codeOfMigration(last) };
   }
-  const why = seen.why === 'time' ? 'it has not ended in time, and goes on' : 'the migration goes on';
-  io.say(`${why}; ${whereText(last)}. To watch it: godwit migration watch ${migrationId}; to cancel it: godwit migration cancel ${migrationId}`);
+  const line = 'line' in seen && seen.line !== '' ? `${seen.line}; ` : '';
+  const lost = 'why' in seen && seen.why === 'lost';
+  const where = last ? `; ${lost ? `when it was last heard of, ${whereText(last)}` : whereText(last)}` : '';
+  io.say(
+    `${line}the migration goes on${where}. To watch it: godwit migration watch ${migrationId}; to cancel it: godwit migration cancel ${migrationId}`,
+  );
   return { last, code: exitCodes.unknown };
 }
 
@@ -45,13 +47,21 @@ class Screen {
   private timer: NodeJS.Timeout | undefined;
 
   constructor(private readonly io: Io) {
-    this.redraw = new Redraw((text) => io.err(text), () => io.rows());
+    this.redraw = new Redraw(
+      (text) => io.err(text),
+      () => io.rows(),
+    );
   }
 
   show(view: MigrationView): void {
     const style = styleFor(true, this.io.env);
     const hint = 'Ctrl-C leaves this view; the migration goes on';
-    const draw = (): void => this.redraw.show(() => [...migrationScreen(view, Date.now(), style), style('dim', hint)]);
+    const draw = (): void =>
+      this.redraw.show(() => [
+        // A line for the hint, and one for the cursor.
+        ...migrationScreen(view, Date.now(), style, this.io.rows() - 2),
+        style('dim', hint),
+      ]);
     clearInterval(this.timer);
     this.timer = setInterval(draw, TICK_MS);
     draw();
@@ -65,7 +75,11 @@ class Screen {
 
 /** What stays on the screen: the rounds, without what was true only then. */
 function roundsOf(view: MigrationView, io: Io): string[] {
-  const lines = migrationScreen({ ...view, stage: 'sending', record: view.record && { ...view.record, phase: '', line: '' } }, view.endedAtMs || Date.now(), styleFor(true, io.env));
+  const lines = migrationScreen(
+    { ...view, stage: 'sending', record: view.record && { ...view.record, phase: '', line: '' } },
+    view.endedAtMs || Date.now(),
+    styleFor(true, io.env),
+  );
   return view.record ? lines.slice(1) : [];
 }
 
@@ -77,7 +91,8 @@ class Lines {
   constructor(private readonly io: Io) {}
 
   show({ vmName, sourceHostName, targetHostName, stage, record, migrationId }: MigrationView): void {
-    if (this.stage === '' && stage !== 'ended') this.io.say(`moving ${vmName} from ${sourceHostName} to ${targetHostName || 'a host to be chosen'} (migration ${migrationId})`);
+    if (this.stage === '' && stage !== 'ended')
+      this.io.say(`moving ${vmName} from ${sourceHostName} to ${targetHostName || 'a host to be chosen'} (migration ${migrationId})`);
     this.stage = stage;
     for (const round of record?.rounds ?? []) {
       if (round.round <= this.round) continue;

@@ -5,12 +5,12 @@
 import type { Operation } from '@godwit/wire';
 import { exitCodes } from '../../errors';
 import type { Invocation } from '../core/command';
-import { WORDS } from '../core/failure';
+import { codeOfWord } from '../core/failure';
 import type { Io } from '../output/io';
 import { Redraw } from '../output/redraw';
 import { cut, printable } from '../output/style';
 import type { Session } from '../session/session';
-import { attend } from './attention';
+import { attendWhatGoesOn } from './attention';
 
 export const isRunning = ({ state }: Pick<Operation, 'state'>): boolean => state === 'OPERATION_STATE_RUNNING';
 const idOf = ({ operationId }: Operation): string => operationId;
@@ -28,10 +28,15 @@ export async function conclude({ flags, io, output, session }: Invocation, begun
 }
 
 /** @param timeoutMs from now on; undefined: until it has ended */
-export async function follow(io: Io, session: Session, begun: Operation, timeoutMs: number | undefined): Promise<{ operation: Operation; code: number }> {
+export async function follow(
+  io: Io,
+  session: Session,
+  begun: Operation,
+  timeoutMs: number | undefined,
+): Promise<{ operation: Operation; code: number }> {
   let last = begun;
   const progress = new Progress(io);
-  const seen = await attend(io, timeoutMs, async (signal) => {
+  const seen = await attendWhatGoesOn(io, timeoutMs, async (signal) => {
     progress.show(last);
     if (!isRunning(last)) return;
     const changes = session.follow(
@@ -46,8 +51,9 @@ export async function follow(io: Io, session: Session, begun: Operation, timeout
   });
   progress.end();
   if ('why' in seen && isRunning(last)) {
-    const what = seen.why === 'time' ? 'it has not ended in time, and goes on' : 'it goes on without being watched';
-    io.say(`${aboutOf(last)}: ${what}: godwit operation watch ${last.operationId}; to cancel it: godwit operation cancel ${last.operationId}`);
+    io.say(
+      `${aboutOf(last)}: ${seen.line === '' ? '' : `${seen.line}; `}it goes on: godwit operation watch ${last.operationId}; to cancel it: godwit operation cancel ${last.operationId}`,
+    );
     return { operation: last, code: exitCodes.unknown };
   }
   tell(io, last);
@@ -78,7 +84,7 @@ const ENDS: Readonly<Record<string, string>> = {
 export function codeOf({ state, errorCode }: Pick<Operation, 'state' | 'errorCode'>): number {
   if (state === 'OPERATION_STATE_SUCCEEDED') return exitCodes.ok;
   if (state === 'OPERATION_STATE_UNKNOWN') return exitCodes.unknown;
-  return state === 'OPERATION_STATE_FAILED' ? (WORDS[errorCode] ?? exitCodes.failed) : exitCodes.failed;
+  return state === 'OPERATION_STATE_FAILED' ? codeOfWord(errorCode) : exitCodes.failed;
 }
 
 /** A terminal shows what is going on in one line that changes, and a batch's parts below; elsewhere each new line is written once. */
@@ -87,16 +93,22 @@ class Progress {
   private said = '';
 
   constructor(private readonly io: Io) {
-    this.redraw = new Redraw((text) => io.err(text), () => io.rows());
+    this.redraw = new Redraw(
+      (text) => io.err(text),
+      () => io.rows(),
+    );
   }
 
   show(operation: Operation): void {
     const { io } = this;
     const done = operation.items.filter(({ state }) => state === 'OPERATION_STATE_SUCCEEDED').length;
-    const share = operation.items.length > 0 ? ` ${done} of ${operation.items.length}` : '';
+    const counted = `${done} of ${operation.items.length}`;
+    const share = operation.items.length > 0 && !operation.line.includes(counted) ? ` ${counted}` : '';
     const line = `${aboutOf(operation)}${share}${operation.line ? `: ${printable(operation.line)}` : ''}`;
     if (io.errIsTerminal) {
-      const parts = operation.items.filter(isRunning).map((item) => `  ${item.vmName}${item.toHostName ? ` → ${item.toHostName}` : ''}  ${printable(item.line)}`);
+      const parts = operation.items
+        .filter(isRunning)
+        .map((item) => `  ${item.vmName}${item.toHostName ? ` → ${item.toHostName}` : ''}  ${printable(item.line)}`);
       if (isRunning(operation)) this.redraw.show(() => [`${line} …`, ...parts].map((one) => cut(one, io.columns())));
     } else if (isRunning(operation) && line !== this.said && operation.line) io.say(line);
     this.said = line;

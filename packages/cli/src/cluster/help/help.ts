@@ -79,12 +79,14 @@ export function helpText(table: readonly Command[], path: readonly string[]): st
 
 function commandHelp(command: Command): string {
   const { examples, summary, about = [], options = {} } = command;
-  const width = Math.max(...examples.map(([line]) => line.length), 0);
+  const width = Math.max(...examples.map(([line]) => line.length).filter((length) => length <= EXAMPLE_WIDTH), 0);
   const shown = Object.entries(options);
   return [
     `${capital(summary)}.`,
     '',
-    ...examples.map(([line, meaning]) => `  godwit ${line.padEnd(width)}   ${meaning}`),
+    ...examples.flatMap(([line, meaning]) =>
+      line.length <= EXAMPLE_WIDTH ? [`  godwit ${line.padEnd(width)}   ${meaning}`] : [`  godwit ${line}`, `      ${meaning}`],
+    ),
     '',
     `Usage: ${usageOf(command)}${shown.length > 0 ? ' [OPTION...]' : ''}`,
     '',
@@ -96,9 +98,15 @@ function commandHelp(command: Command): string {
 export const optionText = (name: string, { short, value }: OptionSpec): string =>
   `${short ? `-${short}, ` : ''}--${name}${value === undefined ? '' : ` ${value}`}`;
 
+/** Longer ones have their meaning below them. */
+const EXAMPLE_WIDTH = 48;
 const WIDTH = 28;
+const RIGHT_WIDTH = 80;
 function row(left: string, right: string): string {
-  return left.length <= WIDTH ? `  ${left.padEnd(WIDTH)}  ${right}` : `  ${left}\n  ${' '.repeat(WIDTH)}  ${right}`;
+  const [first, ...more] = wrapped(right, RIGHT_WIDTH);
+  const indent = ' '.repeat(WIDTH + 4);
+  const head = left.length <= WIDTH ? `  ${left.padEnd(WIDTH)}  ${first}` : `  ${left}\n${indent}${first}`;
+  return [head, ...more.map((line) => `${indent}${line}`)].join('\n');
 }
 
 function wrapped(text: string, columns: number): string[] {

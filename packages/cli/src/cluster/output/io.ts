@@ -1,9 +1,10 @@
 /** The terminal, or what stands in its place: tests bring their own. */
 import type { Readable } from 'node:stream';
+import { printable } from './style';
 
 export interface Io {
-  /** Data. */
-  out(text: string): void;
+  /** Data; bytes as they are. */
+  out(data: string | Uint8Array): void;
   /** Everything else: the text as it is. */
   err(text: string): void;
   /** `godwit: …` and a line break, on standard error. */
@@ -29,9 +30,9 @@ export function processIo(): Io {
   stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
   const err = (text: string): void => void stderr.write(text);
   return {
-    out: (text) => void stdout.write(text),
+    out: (data) => void stdout.write(data),
     err,
-    say: (line) => err(`godwit: ${line}\n`),
+    say: (line) => err(`godwit: ${printable(line)}\n`),
     outIsTerminal: stdout.isTTY === true,
     errIsTerminal: stderr.isTTY === true && env.TERM !== 'dumb',
     columns: () => stderr.columns || stdout.columns || 80,

@@ -3,7 +3,7 @@ import { stringify } from 'yaml';
 import type { Format } from '../core/shared-options';
 import type { Io } from './io';
 import { styleFor, type Style } from './style';
-import { type Column, detailLines, tableLines } from './table';
+import { type Column, detailLines, type TableOptions, tableLines } from './table';
 
 export type Details = readonly (readonly [name: string, value: string | readonly string[]])[];
 
@@ -57,8 +57,8 @@ export class Output {
     else if (format === 'name') this.io.out(what === 'put' ? `${kind.name(item)}\n` : '');
   }
 
-  table<T>(kind: Kind<T>, items: readonly T[], columns?: number): string[] {
-    return tableLines(kind.columns, items, { wide: this.format === 'wide', headers: this.headers, style: this.style, columns });
+  table<T>(kind: Kind<T>, items: readonly T[], options: Pick<TableOptions, 'columns' | 'widths' | 'headers'> = {}): string[] {
+    return tableLines(kind.columns, items, { wide: this.format === 'wide', headers: this.headers, style: this.style, ...options });
   }
 
   private encode<T>(kind: Kind<T>, value: T | readonly T[]): string {

@@ -4,7 +4,18 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readFileSync } from 'node:fs';
-import { type CallOptions, Certificates, type ClientSecurity, clientTls, connect, PLAIN, type ServiceClient, type Services, type Wire, WireError } from '@godwit/wire';
+import {
+  type CallOptions,
+  Certificates,
+  type ClientSecurity,
+  clientTls,
+  connect,
+  PLAIN,
+  type ServiceClient,
+  type Services,
+  type Wire,
+  WireError,
+} from '@godwit/wire';
 import { CliError, exitCodes } from '../../errors';
 import type { Chosen } from '../context/choose';
 import { failureOf, isLost, wordOf } from '../core/failure';
@@ -35,7 +46,10 @@ export class Session {
   }
 
   /** One question. @throws CliError */
-  async ask<T>(question: (client: Client, options: CallOptions) => Promise<T>, { changes = false, keyed = false }: AskOptions = {}): Promise<T> {
+  async ask<T>(
+    question: (client: Client, options: CallOptions) => Promise<T>,
+    { changes = false, keyed = false }: AskOptions = {},
+  ): Promise<T> {
     const untilMs = Date.now() + (this.timeoutMs ?? PATIENCE_MS);
     let isLostOnce = false;
     for (let tries = 1; ; tries++) {
@@ -59,11 +73,15 @@ export class Session {
    * A stream that goes on over a change of leader: begun anew when its controller is away. What is sent at the
    * beginning comes again then. @param isOver asked when the stream ends by itself @throws CliError
    */
-  async *follow<T>(begin: (client: Client, options: CallOptions) => AsyncIterable<T>, isOver: () => boolean = () => true, signal?: AbortSignal): AsyncGenerator<T, void, void> {
+  async *follow<T>(
+    begin: (client: Client, options: CallOptions) => AsyncIterable<T>,
+    isOver: () => boolean = () => true,
+    signal?: AbortSignal,
+  ): AsyncGenerator<T, void, void> {
     let untilMs = Date.now() + PATIENCE_MS;
     for (let tries = 1; ; tries++) {
       try {
-        const options = signal ?? this.signal ? { signal: signal ?? this.signal } : {};
+        const options = (signal ?? this.signal) ? { signal: signal ?? this.signal } : {};
         for await (const message of begin(this.client, options)) {
           this.hasAnswered = true;
           tries = 0;
@@ -71,7 +89,8 @@ export class Session {
           yield message;
         }
         if (isOver()) return;
-        if (Date.now() > untilMs) throw new CliError(exitCodes.unknown, 'the controller has nothing more to say about it: look again later');
+        if (Date.now() > untilMs)
+          throw new CliError(exitCodes.unknown, 'the controller has nothing more to say about it: look again later');
         await sleep(RETRY_MS, undefined, { signal: this.signal });
       } catch (error) {
         // A watch that fell behind begins anew.
@@ -122,7 +141,10 @@ function securityOf({ name, context, file }: Chosen, address: string): ClientSec
   if (address.startsWith('unix:')) return PLAIN;
   if (certificates !== undefined) return clientTls(Certificates.fromFolder(certificates), { kind: 'controller' });
   if (ca === undefined)
-    throw new CliError(exitCodes.precondition, `the context ${name} in ${file} has neither certificates nor ca: godwit context add ${name} --controller ${address} --certificates FOLDER`);
+    throw new CliError(
+      exitCodes.precondition,
+      `the context ${name} in ${file} has neither certificates nor ca: godwit context add ${name} --controller ${address} --certificates FOLDER`,
+    );
   try {
     return { kind: 'tls-anonymous', caPem: readFileSync(ca, 'utf8'), expect: { kind: 'controller' } };
   } catch (error) {

@@ -1,5 +1,16 @@
 /** The cluster, its settings, baseline, rules, people, and events. */
-import type { Baseline, BaselineHost, ClusterSettings, ClusterStatus, Event, HostGroup, Identity, PlacementRule, Token, User } from '@godwit/wire';
+import type {
+  Baseline,
+  BaselineHost,
+  ClusterSettings,
+  ClusterStatus,
+  Event,
+  HostGroup,
+  Identity,
+  PlacementRule,
+  Token,
+  User,
+} from '@godwit/wire';
 import type { Kind } from '../output/output';
 import type { Tone } from '../output/style';
 import { bytesText, durationText, localTime, plural, rateText, timeText, wordOfEnum } from '../output/units';
@@ -15,7 +26,7 @@ export const STATUS_KIND: Kind<ClusterStatus> = {
     ['VMs', `${one.vmsRunning} of ${one.vms} run${one.vmsUnknown > 0 ? `, of ${one.vmsUnknown} it is not known` : ''}`],
     ['memory', `${bytesText(one.memoryPromisedBytes)} promised of ${bytesText(one.memoryBytes)}`],
     ['migrations', `${one.migrationsRunning} under way`],
-    ['controllers', one.controllers.map(({ address, leads, version }) => `${address}${leads ? ' leads' : ''}, ${version}`)],
+    ['controllers', one.controllers.map(({ address, leads, version }) => [`${address}${leads ? ' leads' : ''}`, version].filter(Boolean).join(', '))],
     ['store', `${one.store}${one.storeReachable ? '' : ', cannot be reached'}`],
     ['term', String(one.term)],
     ['id', one.clusterId],
@@ -115,15 +126,18 @@ export const EVENT_KIND: Kind<Event> = {
   ],
 };
 
+/** Not set: as docs/migration.md says. */
+const USUAL = 'as usual';
+
 export const SETTINGS_KIND: Kind<ClusterSettings> = {
   name: ({ revision }) => String(revision),
   columns: [],
   details: (one) => [
-    ['max-pause', durationText(one.migration?.pauseBudgetMs ?? 0)],
-    ['longest-pause', durationText(one.migration?.maxPauseMs ?? 0)],
+    ['max-pause', one.migration?.pauseBudgetMs ? durationText(one.migration.pauseBudgetMs) : USUAL],
+    ['longest-pause', one.migration?.maxPauseMs ? durationText(one.migration.maxPauseMs) : USUAL],
     ['bandwidth', one.migration?.bandwidthBytesPerSecond ? rateText(one.migration.bandwidthBytesPerSecond) : 'unlimited'],
-    ['policy', one.migration?.policies.join(', ') ?? ''],
-    ['max-rounds', String(one.migration?.maxRounds ?? '')],
+    ['policy', one.migration?.policies.join(', ') || USUAL],
+    ['max-rounds', one.migration?.maxRounds ? String(one.migration.maxRounds) : USUAL],
     ['migrations-per-host', String(one.migrationsPerHost)],
     ['migrations-in-cluster', String(one.migrationsInCluster)],
     ['host-unreachable', durationText(one.hostUnreachableMs)],

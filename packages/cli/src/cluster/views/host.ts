@@ -14,16 +14,16 @@ export const HOST_KIND: Kind<Host> = {
     { title: 'STATE', cell: hostState, tone: (host) => TONES[hostState(host)] },
     { title: 'VMS', right: true, cell: ({ vmIds }) => String(vmIds.length) },
     { title: 'CPUS', right: true, cell: ({ facts }) => (facts ? String(facts.cpus) : '') },
-    { title: 'CPU', right: true, cell: ({ load }) => (load ? percentText(load.cpuUsed) : '') },
+    { title: 'CPU', right: true, live: true, cell: ({ load }) => (load ? percentText(load.cpuUsed) : '') },
     { title: 'MEMORY', right: true, cell: ({ totalMemoryBytes }) => (totalMemoryBytes ? bytesText(totalMemoryBytes) : '') },
     { title: 'PROMISED', right: true, cell: ({ promisedMemoryBytes }) => bytesText(promisedMemoryBytes) },
-    { title: 'FREE', right: true, cell: ({ facts }) => (facts ? bytesText(facts.freeMemoryBytes) : '') },
-    { title: 'HEARD', right: true, wide: true, cell: ({ seenAtMs }) => ageText(seenAtMs, Date.now()) },
+    { title: 'FREE', right: true, live: true, cell: ({ facts }) => (facts ? bytesText(facts.freeMemoryBytes) : '') },
+    { title: 'HEARD', right: true, live: true, wide: true, cell: ({ seenAtMs }) => ageText(seenAtMs, Date.now()) },
     { title: 'AGENT', wide: true, cell: ({ agentVersion }) => agentVersion },
     { title: 'DATASTORES', wide: true, cell: ({ datastores }) => datastores.map(({ name }) => name).join(',') },
     { title: 'GROUPS', wide: true, cell: ({ groups }) => groups.join(',') },
     { title: 'ID', wide: true, cell: ({ hostId }) => hostId },
-    { title: 'NOTE', wide: true, cell: ({ line, warnings }) => [line, ...warnings].filter(Boolean).join('; ') },
+    { title: 'NOTE', wide: true, whenSaid: true, cell: ({ line, warnings }) => [line, ...warnings].filter(Boolean).join('; ') },
   ],
   details: (host) => {
     const { facts, load } = host;
@@ -38,9 +38,20 @@ export const HOST_KIND: Kind<Host> = {
       ['VMs', String(host.vmIds.length)],
       ['cpus', facts ? `${facts.cpus}, ${facts.cpu?.vendor ?? ''}` : ''],
       ['cpu used', load ? percentText(load.cpuUsed) : ''],
-      ['memory', host.totalMemoryBytes ? `${bytesText(host.totalMemoryBytes)}, ${bytesText(host.promisedMemoryBytes)} promised, ${bytesText(facts?.freeMemoryBytes ?? 0)} free` : ''],
+      [
+        'memory',
+        host.totalMemoryBytes
+          ? `${bytesText(host.totalMemoryBytes)}, ${bytesText(host.promisedMemoryBytes)} promised, ${bytesText(facts?.freeMemoryBytes ?? 0)} free`
+          : '',
+      ],
       ['migrations', load ? `${load.migrationsIn} in, ${load.migrationsOut} out` : ''],
-      ['datastores', host.datastores.map(({ name, where, reachable, line, freeBytes, totalBytes }) => `${name}, ${where}, ${reachable ? `${bytesText(freeBytes)} free of ${bytesText(totalBytes)}` : `cannot be reached: ${line}`}`)],
+      [
+        'datastores',
+        host.datastores.map(
+          ({ name, where, reachable, line, freeBytes, totalBytes }) =>
+            `${name}, ${where}, ${reachable ? `${bytesText(freeBytes)} free of ${bytesText(totalBytes)}` : `cannot be reached: ${line}`}`,
+        ),
+      ],
       ['networks', [...(facts?.networks ?? [])]],
       ['groups', [...host.groups]],
       ['cpu features', facts?.cpu?.features.join(' ') ?? ''],

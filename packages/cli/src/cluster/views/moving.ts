@@ -1,5 +1,5 @@
 /** Migrations, operations, and where a VM may go. */
-import type { DrainMove, HostVerdict, MigrationView, Operation } from '@godwit/wire';
+import type { DrainMove, DrainPlan, HostVerdict, MigrationView, Operation } from '@godwit/wire';
 import { endLines, pauseParts, roundLine, sentText, whereText } from '../follow/migration-lines';
 import type { Kind } from '../output/output';
 import type { Tone } from '../output/style';
@@ -11,17 +11,18 @@ const stageText = ({ stage, outcome, cancelWanted }: MigrationView): string => o
 export const MIGRATION_KIND: Kind<MigrationView> = {
   name: ({ migrationId }) => migrationId,
   columns: [
-    { title: 'ID', cell: ({ migrationId }) => migrationId },
+    { title: 'ID', cell: ({ migrationId }) => migrationId.slice(0, 8) },
     { title: 'VM', cell: ({ vmName }) => vmName },
     { title: 'FROM', cell: ({ sourceHostName }) => sourceHostName },
     { title: 'TO', cell: ({ targetHostName }) => targetHostName },
     { title: 'STATE', cell: stageText, tone: ({ outcome }) => OUTCOMES[outcome] },
     { title: 'ROUNDS', right: true, cell: ({ record }) => (record ? String(record.roundCount) : '') },
     { title: 'PAUSE', right: true, cell: ({ record }) => (record?.pauseMs === undefined ? '' : durationText(record.pauseMs)) },
-    { title: 'TOOK', right: true, cell: ({ createdAtMs, endedAtMs }) => durationText((endedAtMs || Date.now()) - createdAtMs) },
+    { title: 'TOOK', right: true, live: true, cell: ({ createdAtMs, endedAtMs }) => durationText((endedAtMs || Date.now()) - createdAtMs) },
     { title: 'BEGUN', cell: ({ createdAtMs }) => timeText(createdAtMs), wide: true },
     { title: 'CAUSE', cell: ({ cause }) => cause, wide: true },
     { title: 'BY', cell: ({ actor }) => actor, wide: true },
+    { title: 'WHOLE ID', cell: ({ migrationId }) => migrationId, wide: true },
     { title: 'NOTE', cell: (one) => one.line || whereText(one), wide: true },
   ],
   details: (one) => {
@@ -53,12 +54,13 @@ const STATES: Readonly<Record<string, Tone>> = { succeeded: 'good', failed: 'bad
 export const OPERATION_KIND: Kind<Operation> = {
   name: ({ operationId }) => operationId,
   columns: [
-    { title: 'ID', cell: ({ operationId }) => operationId },
+    { title: 'ID', cell: ({ operationId }) => operationId.slice(0, 8) },
     { title: 'KIND', cell: ({ kind }) => kind },
     { title: 'OF', cell: ({ vmName, hostName }) => vmName || hostName },
     { title: 'STATE', cell: operationState, tone: (one) => STATES[operationState(one)] },
     { title: 'TOOK', right: true, cell: ({ createdAtMs, endedAtMs }) => durationText((endedAtMs || Date.now()) - createdAtMs) },
     { title: 'BY', cell: ({ actor }) => actor },
+    { title: 'WHOLE ID', cell: ({ operationId }) => operationId, wide: true },
     { title: 'NOTE', cell: ({ line }) => line },
   ],
   details: (one) => [
@@ -69,7 +71,13 @@ export const OPERATION_KIND: Kind<Operation> = {
     ['state', operationState(one)],
     ['note', one.line],
     ['error', one.errorCode],
-    ['parts', one.items.map((item) => `${item.vmName}${item.toHostName ? ` → ${item.toHostName}` : ''}: ${operationState(item) || 'not begun'}${item.line ? `: ${item.line}` : ''}`)],
+    [
+      'parts',
+      one.items.map(
+        (item) =>
+          `${item.vmName}${item.toHostName ? ` → ${item.toHostName}` : ''}: ${operationState(item) || 'not begun'}${item.line ? `: ${item.line}` : ''}`,
+      ),
+    ],
     ['by', one.actor],
     ['begun', timeText(one.createdAtMs)],
     ['over', timeText(one.endedAtMs)],
@@ -108,5 +116,34 @@ export const MOVE_KIND: Kind<DrainMove> = {
     { title: 'WHY', cell: ({ line }) => line },
   ],
 };
+
+interface PlanRow {
+  readonly vm: string;
+  readonly to: string;
+  /** live, suspend, stop, cold; or blocked */
+  readonly how: string;
+  readonly why: string;
+}
+
+export const PLAN_KIND: Kind<PlanRow> = {
+  name: ({ vm }) => vm,
+  columns: [
+    { title: 'VM', cell: ({ vm }) => vm },
+    { title: 'TO', cell: ({ to }) => to },
+    { title: 'HOW', cell: ({ how }) => how, tone: ({ how }) => (how === 'blocked' ? 'bad' : undefined) },
+    { title: 'WHY', cell: ({ why }) => why },
+  ],
+};
+
+/** VMs that cannot go stand first, each with what every host says. */
+export const planRows = ({ blockers, moves }: DrainPlan): PlanRow[] => [
+  ...blockers.map(({ vmName, line, hosts }) => ({
+    vm: vmName,
+    to: '',
+    how: 'blocked',
+    why: [line, ...hosts.map((host) => `${host.name}: ${whyText(host)}`)].filter(Boolean).join('; '),
+  })),
+  ...moves.map(({ vmName, toHostName, how, line }) => ({ vm: vmName, to: toHostName, how, why: line })),
+];
 
 export const movesText = (count: number): string => plural(count, 'VM moves', 'VMs move');

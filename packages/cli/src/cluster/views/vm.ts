@@ -24,12 +24,12 @@ export const VM_KIND: Kind<Vm> = {
     { title: 'STATE', cell: stateText, tone: (vm) => TONES[vmState(vm)] },
     { title: 'HOST', cell: ({ hostName, state }) => (state === 'VM_STATE_STOPPED' || state === 'VM_STATE_SUSPENDED' ? '' : hostName) },
     { title: 'MEMORY', right: true, cell: ({ spec }) => bytesText(spec?.memoryBytes ?? 0) },
-    { title: 'CPU', right: true, cell: ({ cpuUsed, state }) => (state === 'VM_STATE_RUNNING' ? percentText(cpuUsed) : '') },
-    { title: 'UP', right: true, cell: ({ startedAtMs }) => ageText(startedAtMs, Date.now()) },
-    { title: 'WRITES', right: true, wide: true, cell: ({ dirtyBytesPerSecond }) => rateText(dirtyBytesPerSecond) },
+    { title: 'CPU', right: true, live: true, cell: ({ cpuUsed, state }) => (state === 'VM_STATE_RUNNING' ? percentText(cpuUsed) : '') },
+    { title: 'THERE FOR', right: true, live: true, cell: ({ startedAtMs }) => ageText(startedAtMs, Date.now()) },
+    { title: 'WRITES', right: true, live: true, wide: true, cell: ({ dirtyBytesPerSecond }) => rateText(dirtyBytesPerSecond) },
     { title: 'LABELS', wide: true, cell: ({ spec }) => labelsText(spec?.labels).join(',') },
     { title: 'ID', wide: true, cell: ({ spec }) => spec?.vmId ?? '' },
-    { title: 'NOTE', wide: true, cell: ({ line }) => line },
+    { title: 'NOTE', wide: true, whenSaid: true, cell: ({ line }) => line },
   ],
   details: (vm) => {
     const { spec, place, cpu } = vm;
@@ -44,7 +44,10 @@ export const VM_KIND: Kind<Vm> = {
       ['stands still', [...vm.pauses]],
       ['migration', vm.migrationId],
       ['operation', vm.operationId === vm.migrationId ? '' : vm.operationId],
-      ['memory', `${bytesText(spec?.memoryBytes ?? 0)}${spec?.reservedMemoryBytes ? `, ${bytesText(spec.reservedMemoryBytes)} promised` : ''}`],
+      [
+        'memory',
+        `${bytesText(spec?.memoryBytes ?? 0)}${spec?.reservedMemoryBytes ? `, ${bytesText(spec.reservedMemoryBytes)} promised` : ''}`,
+      ],
       ['cpu used', vm.state === 'VM_STATE_RUNNING' ? percentText(vm.cpuUsed) : ''],
       ['writes', vm.state === 'VM_STATE_RUNNING' ? rateText(vm.dirtyBytesPerSecond) : ''],
       ['cpu features', (spec?.cpuFeatures.length ? spec.cpuFeatures : (cpu?.features ?? [])).join(' ')],
@@ -60,7 +63,7 @@ export const VM_KIND: Kind<Vm> = {
       ['datastore', place ? `${place.datastoreId}, folder ${place.folder}` : ''],
       ['lease epoch', String(vm.leaseEpoch)],
       ['made', timeText(vm.createdAtMs)],
-      ['started', timeText(vm.startedAtMs)],
+      ['on this host since', timeText(vm.startedAtMs)],
       ['last heard of', timeText(vm.seenAtMs)],
     ];
   },
