@@ -26,6 +26,7 @@ import {
 import { clockMs, Deadline } from './deadline';
 import { StorageError } from './errors';
 import type { FileSystem } from './file-system';
+import { LeaseCounters } from './lease-counters';
 import { LeaseFiles } from './lease-files';
 import { LEASE_TICK_MS, MAX_FAILED_LOOKS } from './limits';
 
@@ -76,6 +77,7 @@ export class LeaseHolder {
   /** For the vCPU's thread and for disk writes. */
   readonly deadline = new Deadline();
 
+  private readonly counted = new LeaseCounters();
   private readonly lease: Lease;
   private readonly records: LeaseFiles;
   private timer: NodeJS.Timeout | undefined;
@@ -107,6 +109,12 @@ export class LeaseHolder {
 
   get epoch(): number {
     return this.lease.heldEpoch;
+  }
+
+  /** For VmmStats: `lease_…`. */
+  counters(): Record<string, number> {
+    const { state, deadline } = this.lease;
+    return this.counted.counters(state === 'held' ? Math.max(0, clockMs() - (deadline - this.timing.leaseMs)) : undefined);
   }
 
   /**
@@ -190,10 +198,17 @@ export class LeaseHolder {
       if (command.do === 'observe') this.observe(command.id);
       else if (command.do === 'claim')
         this.records.claim(command.claim).then((outcome) => this.obey(this.lease.claimed(clockMs(), command.id, outcome)));
-      else if (command.do === 'beat') this.records.beat(command.beat).then((ok) => this.obey(this.lease.beaten(clockMs(), command.id, ok)));
+      else if (command.do === 'beat') this.beat(command.id, command.beat);
       else this.records.tidy(command.below);
     }
     for (const event of step.events) this.tell(event);
+  }
+
+  private async beat(id: number, beat: Beat): Promise<void> {
+    const began = clockMs();
+    const ok = await this.records.beat(beat);
+    this.counted.renewed(clockMs() - began, ok);
+    this.obey(this.lease.beaten(clockMs(), id, ok));
   }
 
   private async observe(id: number): Promise<void> {
@@ -225,7 +240,10 @@ export class LeaseHolder {
   private ended(event: Ending): void {
     const refused = new LeaseRefused(this.place.vmName, event.event === 'released' ? null : event.owner);
     // Whoever waits for the VM is told so; a holder's VM has to be thrown away.
-    if (event.event === 'lost') this.onLost(event.owner);
+    if (event.event === 'lost') {
+      this.counted.lost();
+      this.onLost(event.owner);
+    }
     this.getting?.reject(refused);
     this.passing?.reject(refused);
     this.releasing?.resolve(event.event === 'released' && event.clean);

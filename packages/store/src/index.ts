@@ -7,10 +7,13 @@ export type { EventFilter, EventInput, EventLog, EventQuery, StoredEvent, Subscr
 export { openEmbedded, type EmbeddedMemory, type EmbeddedOptions } from './embedded/open-embedded';
 export type { Memory } from './memory';
 export { restoreBackup } from './embedded/backup';
+export { type BackupPlan, keepBackups, listBackups } from './embedded/backups';
+export { checkFile as checkStoreFile } from './embedded/database';
 export { openNats } from './nats/open-nats';
 export type { NatsOptions } from './nats/connection';
 export { Elector, type ElectorOptions } from './election/elector';
 export { Election, type DeposedReason, type ElectionEvent, type ElectionStep, type Sight, type WriteOutcome } from './election/election';
+export { endOfHolder } from './election/end-of-holder';
 export { leaderStore, termGuard, type Leadership } from './election/leader-store';
 export type { Candidate } from './election/record';
 export { DEFAULT_TIMING as DEFAULT_ELECTION_TIMING, type ElectionTiming } from './election/timing';

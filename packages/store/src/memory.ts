@@ -5,5 +5,7 @@ import type { Store } from './store';
 export interface Memory {
   readonly store: Store;
   readonly events: EventLog;
+  /** Keys and values in it, and the most that it takes: as this process knows, without asking anyone. */
+  usage(): { readonly bytes: number; readonly limitBytes: number };
   close(): Promise<void>;
 }

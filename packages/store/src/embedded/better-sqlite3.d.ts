@@ -5,6 +5,7 @@ declare module 'better-sqlite3' {
       run(...parameters: unknown[]): { changes: number; lastInsertRowid: number | bigint };
       get(...parameters: unknown[]): unknown;
       all(...parameters: unknown[]): unknown[];
+      iterate(...parameters: unknown[]): IterableIterator<unknown>;
       pluck(): this;
     }
     interface Database {
@@ -13,6 +14,7 @@ declare module 'better-sqlite3' {
       prepare(sql: string): Statement;
       exec(sql: string): this;
       pragma(text: string, options?: { simple?: boolean }): unknown;
+      function(name: string, options: { deterministic?: boolean }, act: (...values: unknown[]) => unknown): this;
       transaction<T>(act: () => T): { (): T; immediate(): T };
       backup(file: string, options?: { progress?: (state: { totalPages: number; remainingPages: number }) => number }): Promise<unknown>;
       close(): this;

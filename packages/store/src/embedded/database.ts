@@ -10,8 +10,9 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { StoreError } from '../errors';
-import { checkVersion, MIGRATIONS, migrate } from './schema';
+import { checkVersion, MIGRATIONS, migrate, SUMS_VERSION } from './schema';
 import { Database, damagedText, onFile, type Sqlite, toStoreError } from './sqlite';
+import { checkSums } from './sums';
 
 const PRIVATE = 0o600;
 
@@ -45,7 +46,9 @@ export function checkFile(file: string, migrations = MIGRATIONS): void {
       try {
         const [first] = db.prepare('PRAGMA integrity_check(1)').pluck().all() as string[];
         if (first !== 'ok') throw new StoreError('corrupt', damagedText(file, oneLine(first)));
-        checkVersion(file, db, migrations);
+        if (checkVersion(file, db, migrations) >= SUMS_VERSION) checkSums(file, db);
+      } catch (error) {
+        throw isUnreadable(error) ? new StoreError('corrupt', damagedText(file, oneLine((error as Error).message))) : error;
       } finally {
         db.close();
       }
@@ -54,6 +57,10 @@ export function checkFile(file: string, migrations = MIGRATIONS): void {
     throw named(file, error);
   }
 }
+
+/** Statements that are sound fail on it, or it ends before it says it does. */
+const isUnreadable = (error: unknown): boolean =>
+  ['SQLITE_ERROR', 'SQLITE_IOERR_SHORT_READ'].includes(String((error as { code?: unknown }).code));
 
 /** Bytes reach the disk, and the name its folder. */
 export function syncFile(file: string): void {

@@ -6,18 +6,15 @@ import { Feeds } from '../feed';
 import { MAX_EVENTS_READ, WATCH_BATCH } from '../limits';
 import type { Commits } from './commits';
 import { onFile, type Sqlite } from './sqlite';
+import { checkedEvent, type EventRow, eventSum } from './sums';
 
 export interface EventLimits {
   readonly maxEvents: number;
   readonly maxAgeMs: number;
 }
 
-interface Row {
+interface Row extends EventRow {
   readonly sequence: number;
-  readonly time_ms: number;
-  readonly kind: string;
-  readonly id: string;
-  readonly data: string;
 }
 
 /** Expired events that one new event takes along, at most. */
@@ -41,7 +38,9 @@ export class EmbeddedEvents implements EventLog {
     return this.commits.run(() => {
       const now = Date.now();
       const sequence = Number(
-        this.db.prepare('INSERT INTO events (time_ms, kind, id, data) VALUES (?, ?, ?, ?)').run(now, kind, id, data).lastInsertRowid,
+        this.db
+          .prepare('INSERT INTO events (time_ms, kind, id, data, sum) VALUES (?, ?, ?, ?, ?)')
+          .run(now, kind, id, data, eventSum({ time_ms: now, kind, id, data })).lastInsertRowid,
       );
       this.db.prepare('DELETE FROM events WHERE sequence <= ?').run(sequence - this.limits.maxEvents);
       this.db
@@ -112,6 +111,7 @@ export class EmbeddedEvents implements EventLog {
 
   private select(rest: string, values: readonly (string | number)[]): StoredEvent[] {
     const rows = onFile(this.file, () => this.db.prepare(`SELECT * FROM events ${rest}`).all(...values)) as Row[];
+    for (const row of rows) checkedEvent(this.file, row);
     return Array.from(rows, ({ sequence, time_ms, kind, id, data }) => ({
       sequence,
       timeMs: time_ms,

@@ -7,15 +7,13 @@ import type { Change, Entry, Revision, Store, Watch, WatchOptions, WriteOptions 
 import { type ChangeIndex, Watches } from '../watches';
 import type { Commits } from './commits';
 import { onFile, type Sqlite, type Statement } from './sqlite';
+import { type ChangeRow, changeSum, checkedChange } from './sums';
 
-interface Row {
+interface Row extends ChangeRow {
   readonly revision: Revision;
-  readonly key: string;
-  readonly time_ms: number;
-  readonly value: Uint8Array | null;
 }
 
-const COLUMNS = 'revision, key, time_ms, value';
+const COLUMNS = 'revision, key, time_ms, value, sum';
 
 export class EmbeddedStore implements Store, ChangeIndex, Situation {
   readonly generation = 0;
@@ -48,7 +46,7 @@ export class EmbeddedStore implements Store, ChangeIndex, Situation {
   async list(prefix: string): Promise<{ entries: Entry[]; revision: Revision }> {
     checkPrefix(prefix);
     this.checkOpen();
-    const rows = onFile(this.file, () => this.sql.list.all(prefix, endOf(prefix))) as Row[];
+    const rows = this.checked(onFile(this.file, () => this.sql.list.all(prefix, endOf(prefix))));
     return { entries: Array.from(rows, toEntry), revision: this.revision };
   }
 
@@ -66,7 +64,7 @@ export class EmbeddedStore implements Store, ChangeIndex, Situation {
   async history(key: string): Promise<Change[]> {
     checkKey(key);
     this.checkOpen();
-    return Array.from(onFile(this.file, () => this.sql.history.all(key)) as Row[], toChange);
+    return Array.from(this.checked(onFile(this.file, () => this.sql.history.all(key))), toChange);
   }
 
   watch(prefix: string, options?: WatchOptions): Watch {
@@ -88,11 +86,16 @@ export class EmbeddedStore implements Store, ChangeIndex, Situation {
 
   entry(key: string): Entry | undefined {
     const row = this.sql.get.get(key) as Row | undefined;
-    return row && toEntry(row);
+    return row && toEntry(checkedChange(this.file, row));
   }
 
   changesAfter(after: Revision, prefix: string, limit: number): Change[] {
-    return Array.from(this.sql.after.all(after, prefix, endOf(prefix), limit) as Row[], toChange);
+    return Array.from(this.checked(this.sql.after.all(after, prefix, endOf(prefix), limit)), toChange);
+  }
+
+  private checked(rows: unknown[]): Row[] {
+    for (const row of rows as Row[]) checkedChange(this.file, row);
+    return rows as Row[];
   }
 
   private write(write: Write): Promise<Revision> {
@@ -108,7 +111,8 @@ export class EmbeddedStore implements Store, ChangeIndex, Situation {
   private apply({ key, value }: Write): Revision {
     const old = this.entry(key);
     this.sql.age.run(key);
-    const revision = Number(this.sql.insert.run(key, Date.now(), value ?? null).lastInsertRowid);
+    const row = { key, time_ms: Date.now(), value: value ?? null };
+    const revision = Number(this.sql.insert.run(key, row.time_ms, row.value, changeSum(row)).lastInsertRowid);
     this.sql.forget.run(key, key, HISTORY_PER_KEY);
     this.revision = revision;
     this.bytes += (value ? bytesOf(key, value) : 0) - (old ? bytesOf(key, old.value) : 0);
@@ -158,7 +162,7 @@ const STATEMENTS = {
   after: `SELECT ${COLUMNS} FROM changes INDEXED BY changes_order
           WHERE latest = 1 AND revision > ? AND key >= ? AND key < ? ORDER BY revision LIMIT ?`,
   age: 'UPDATE changes SET latest = 0 WHERE key = ? AND latest = 1',
-  insert: 'INSERT INTO changes (key, time_ms, latest, value) VALUES (?, ?, 1, ?)',
+  insert: 'INSERT INTO changes (key, time_ms, latest, value, sum) VALUES (?, ?, 1, ?, ?)',
   forget: `DELETE FROM changes WHERE key = ? AND revision <=
            (SELECT revision FROM changes WHERE key = ? ORDER BY revision DESC LIMIT 1 OFFSET ?)`,
   revision: `SELECT seq FROM sqlite_sequence WHERE name = 'changes'`,

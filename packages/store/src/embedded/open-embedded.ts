@@ -42,6 +42,7 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<EmbeddedMe
   return {
     store,
     events,
+    usage: () => ({ bytes: store.bytes, limitBytes: store.maxBytes }),
     backup(target) {
       const done = backups.then(() => backUp(file, db, target));
       backups = done.catch(() => undefined);

@@ -29,7 +29,7 @@ export function toStoreError(file: string, error: unknown, writes = false): unkn
 }
 
 export const damagedText = (file: string, how: string): string =>
-  `the store ${file} is damaged (${how}); nothing was changed: stop the controller and restore the newest backup, the damaged file is then kept beside it`;
+  `the store ${file} is damaged (${how}); nothing was changed: stop the controller and restore the newest backup (godwit store restore ${file}), the damaged file is then kept beside it`;
 
 const TABLE: readonly (readonly [prefix: string, code: StoreError['code'], text: string])[] = [
   ['SQLITE_FULL', 'full', 'the disk of the store FILE is full; nothing was lost or changed: make room there and try again'],

@@ -66,6 +66,12 @@ export class NatsStore implements Store {
     return store;
   }
 
+  /** As followed so far. */
+  get usage(): { readonly bytes: number; readonly limitBytes: number } {
+    const { bytes, maxBytes } = this.follower.view;
+    return { bytes, limitBytes: maxBytes };
+  }
+
   async get(key: string, options: ReadOptions = {}): Promise<Entry | undefined> {
     checkKey(key);
     await this.upToDate(options);

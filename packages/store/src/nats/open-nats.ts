@@ -26,7 +26,7 @@ export async function openNats(options: NatsOptions): Promise<Memory> {
       await Promise.all([store.close(), events.close()]);
       await connection.close();
     };
-    return { store, events, close: () => (closing ??= close()) };
+    return { store, events, usage: () => store.usage, close: () => (closing ??= close()) };
   } catch (error) {
     await connection.close();
     throw error;
