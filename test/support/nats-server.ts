@@ -23,6 +23,8 @@ export interface NatsServerOptions {
   readonly config?: string;
   /** False: a server that only passes messages on. */
   readonly jetstream?: boolean;
+  /** Where clients reach them; another than loopback only in a network namespace of the test's own. */
+  readonly address?: string;
 }
 
 export class NatsServers {
@@ -31,7 +33,7 @@ export class NatsServers {
     readonly nodes: readonly NatsNode[],
   ) {}
 
-  static async start({ servers = 1, config = '', jetstream = true }: NatsServerOptions = {}): Promise<NatsServers> {
+  static async start({ servers = 1, config = '', jetstream = true, address = '127.0.0.1' }: NatsServerOptions = {}): Promise<NatsServers> {
     const binary = PLACES.find((place) => fs.existsSync(place));
     if (!binary) throw new Error('nats-server is missing: apt-get install nats-server');
     const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'godwit-nats-'));
@@ -41,6 +43,7 @@ export class NatsServers {
       const node: NodeFiles = {
         name: `n${index}`,
         folder: path.join(folder, `n${index}`),
+        address,
         client: ports[index],
         route,
         monitor: ports[2 * servers + index],
@@ -85,6 +88,7 @@ export class NatsServers {
 interface NodeFiles {
   readonly name: string;
   readonly folder: string;
+  readonly address: string;
   readonly client: number;
   readonly route: number;
   readonly monitor: number;
@@ -103,7 +107,7 @@ export class NatsNode {
   }
 
   get url(): string {
-    return `127.0.0.1:${this.files.client}`;
+    return `${this.files.address}:${this.files.client}`;
   }
 
   get isRunning(): boolean {
@@ -185,7 +189,7 @@ function configuration(node: NodeFiles, routes: readonly number[], jetstream: bo
       : `cluster { name: test, listen: "127.0.0.1:${node.route}", routes: [${routes.map((port) => `"nats://127.0.0.1:${port}"`).join(', ')}] }`;
   return `
     server_name: ${node.name}
-    listen: "127.0.0.1:${node.client}"
+    listen: "${node.address}:${node.client}"
     http: "127.0.0.1:${node.monitor}"
     log_file: "${path.join(node.folder, 'log')}"
     pid_file: "${path.join(node.folder, 'pid')}"

@@ -26,17 +26,21 @@ export class NfsServer {
     private readonly nfsPort: number,
     private readonly mountPort: number,
     private readonly sizeBytes: number | undefined,
+    private readonly address: string,
   ) {}
 
-  /** With a size, the export is a file system of its own that can become full; `folder` then shows nothing of it. */
-  static async start({ sizeBytes }: { sizeBytes?: number } = {}): Promise<NfsServer> {
+  /**
+   * With a size, the export is a file system of its own that can become full; `folder` then shows nothing of it.
+   * @param options.address another than loopback only in a network namespace of the test's own
+   */
+  static async start({ sizeBytes, address = '127.0.0.1' }: { sizeBytes?: number; address?: string } = {}): Promise<NfsServer> {
     if (process.getuid?.() !== 0) throw new Error('the tests with an NFS server need root: ganesha opens files by handle');
     for (const file of ['/usr/bin/ganesha.nfsd', `${PLUGINS}/libfsalvfs.so`, '/sbin/rpcbind']) {
       if (!fs.existsSync(file)) throw new Error(`${file} is missing: apt-get install nfs-ganesha nfs-ganesha-vfs rpcbind`);
     }
     const base = fs.mkdtempSync(path.join(os.tmpdir(), 'godwit-nfs-'));
     const [nfsPort, mountPort] = await freePorts();
-    const server = new NfsServer(base, nfsPort, mountPort, sizeBytes);
+    const server = new NfsServer(base, nfsPort, mountPort, sizeBytes, address);
     fs.mkdirSync(server.folder);
     fs.mkdirSync(path.join(base, 'recovery'));
     fs.writeFileSync(path.join(base, 'ganesha.conf'), server.config());
@@ -56,7 +60,7 @@ export class NfsServer {
 
   /** For clients: `nfs://…` of the export. */
   get url(): string {
-    return `nfs://127.0.0.1${this.folder}?nfsport=${this.nfsPort}&mountport=${this.mountPort}`;
+    return `nfs://${this.address}${this.folder}?nfsport=${this.nfsPort}&mountport=${this.mountPort}`;
   }
 
   /** Requests are taken by the kernel and not answered: the server hangs. */
@@ -121,7 +125,7 @@ export class NfsServer {
 
   private config(): string {
     return `
-      NFS_CORE_PARAM { Protocols = 3; NFS_Port = ${this.nfsPort}; MNT_Port = ${this.mountPort}; Bind_addr = 127.0.0.1;
+      NFS_CORE_PARAM { Protocols = 3; NFS_Port = ${this.nfsPort}; MNT_Port = ${this.mountPort}; Bind_addr = ${this.address};
         Enable_NLM = false; Enable_RQUOTA = false; Enable_UDP = false; Plugins_Dir = ${PLUGINS}; }
       NFSv4 { RecoveryBackend = fs; RecoveryRoot = ${this.base}/recovery; Graceless = true; }
       EXPORT { Export_Id = 1; Path = ${this.folder}; Pseudo = /export; Access_Type = RW; Squash = No_Root_Squash;
