@@ -28,7 +28,7 @@ const mayImport = {
   images: [],
   vmm: ['isa', 'cpu', 'interpreter', 'translator', 'machine', 'metal', 'disk', 'storage', 'network', 'snapshot', 'lease', 'migration', 'wire'],
   agent: ['wire', 'storage', 'disk', 'metrics', 'migration', 'cpu', 'metal', 'network', 'vmm'],
-  controller: ['wire', 'store', 'scheduler', 'metrics', 'migration'],
+  controller: ['wire', 'store', 'scheduler', 'metrics', 'migration', 'dashboard'],
   cli: ['vmm', 'images', 'cpu', 'metal', 'disk', 'storage', 'network', 'snapshot', 'migration', 'wire', 'store', 'agent', 'controller'],
 };
 

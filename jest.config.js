@@ -8,7 +8,7 @@
 const esmOnly = ['jose', 'uuid', 'preact'];
 
 // Minutes each: `npm run test:long`, and not a part of `npm test`.
-const LONG = ['<rootDir>/test/store/cluster.test.ts', '<rootDir>/test/oracle/', '<rootDir>/test/agent/'];
+const LONG = ['<rootDir>/test/store/cluster.test.ts', '<rootDir>/test/oracle/', '<rootDir>/test/agent/', '<rootDir>/test/cluster/long/'];
 
 const shared = {
   rootDir: __dirname,

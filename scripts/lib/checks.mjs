@@ -12,4 +12,6 @@ export function layers() {
 /** swc only strips types from the tests; this looks at them. */
 export function testTypes() {
   runNode(tool.tsc, ['-p', 'tsconfig.tests.json']);
+  // The dashboard's pages: vite, too, only strips types.
+  runNode(tool.tsc, ['-p', 'packages/dashboard/web']);
 }

@@ -4,6 +4,7 @@
  */
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { buildDashboard } from './dashboard.mjs';
 import { linkCommands } from './link-commands.mjs';
 import { root, runNode, tool } from './run.mjs';
 
@@ -18,5 +19,6 @@ export function compileTypeScript() {
     .map((name) => join('test', name))
     .filter((folder) => existsSync(join(root, folder, 'tsconfig.json')));
   runNode(tool.tsc, ['-b', '.', ...programs]);
+  buildDashboard();
   linkCommands();
 }

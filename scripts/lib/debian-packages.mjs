@@ -23,6 +23,8 @@ const PACKAGES = [
   { name: 'mmdebstrap', why: 'installs Debian into a disk image', test: true },
   { name: 'e2fsprogs', why: 'makes and checks the disk image\'s file system', test: true },
   { name: 'qemu-utils', why: 'an oracle for disk images', test: true },
+  { name: 'chromium', why: 'a real browser for the dashboard', test: true },
+  { name: 'fonts-inter', why: 'its text, the same on every machine', test: true },
   { name: 'gcc-multilib', why: '32-bit programs for the host CPU as a test oracle', test: true },
 ];
 

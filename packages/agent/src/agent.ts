@@ -8,7 +8,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { mkdirSync, statSync } from 'node:fs';
-import { clientTls } from '@godwit/wire';
+import { clientTls, WireError } from '@godwit/wire';
 import pino, { type Logger } from 'pino';
 import { type AgentConfig, checkAgentConfig } from './config';
 import { AgentError, lineOf } from './errors';
@@ -21,6 +21,7 @@ import { MigrationBook } from './orders/migration-book';
 import { migrationOrders } from './orders/migration-orders';
 import { Orders } from './orders/orders';
 import { settleInterrupted } from './orders/interrupted';
+import { AgentMetrics } from './metrics/agent-metrics';
 import { newHolder, vmOrders } from './orders/vm-orders';
 import type { World } from './orders/world';
 import { Peer } from './rpc';
@@ -45,6 +46,8 @@ export interface AgentOptions {
 
 export interface Agent {
   readonly hostId: string;
+  /** The cluster does not take this host: its join token, its name. Trying again is of no use. Never settles otherwise. */
+  readonly refused: Promise<AgentError>;
   /** Ends the agent; VMs and networks go on. */
   stop(): Promise<void>;
 }
@@ -60,8 +63,12 @@ export async function startAgent(input: unknown, options: AgentOptions): Promise
   const stop = async (): Promise<void> => {
     for (const close of closers.splice(0).reverse()) await close();
   };
+  let refuse!: (error: AgentError) => void;
+  const refused = new Promise<AgentError>((resolve) => {
+    refuse = resolve;
+  });
   try {
-    return { hostId: await run(config, options, log, stopped.signal, closers), stop };
+    return { hostId: await run(config, options, log, stopped.signal, closers, refuse), refused, stop };
   } catch (error) {
     await stop();
     throw error;
@@ -74,6 +81,7 @@ async function run(
   log: Logger,
   signal: AbortSignal,
   closers: (() => unknown)[],
+  refuse: (error: AgentError) => void,
 ): Promise<string> {
   const state = HostState.open(config.stateDir, config.hostId);
   const { hostId } = state;
@@ -95,7 +103,18 @@ async function run(
   const identity = new Identity(config, state, log);
   closers.push(() => identity.stop());
 
-  const facts = new HostFactsReader({
+  const metrics: AgentMetrics = new AgentMetrics({
+    config,
+    version: options.version,
+    log,
+    supervisor,
+    facts: () => facts,
+    datastores: () => datastores.reports(),
+    maintenance: () => state.maintenance,
+    certificates: () => identity.current,
+  });
+  closers.push(() => metrics.stop());
+  const facts: HostFactsReader = new HostFactsReader({
     config,
     hostId,
     cpu,
@@ -104,6 +123,7 @@ async function run(
     datastores: () => datastores.reachable,
     networks: () => networks.usable,
     warnings: () => [...datastores.warnings, ...networks.warnings],
+    metricsAddress: () => metrics.address,
   });
   const outbox = new Outbox();
   const agent = { agentId: randomUUID(), version: options.version, bootId: bootId() };
@@ -133,15 +153,22 @@ async function run(
     log,
     hostName: config.name,
     send: (result, vmId) => reporter.result(result, vmId),
+    ended: (result) => metrics.orderEnded(result),
   });
 
   // VMs first: they are here, whatever else is missing.
   for (const report of await supervisor.adopt()) reporter.ended(report);
   await Promise.all([networks.start(), datastores.start()]);
   settleInterrupted(world, journal.journal, log);
+  await metrics.start();
 
   const session = async (address: string, ended: AbortSignal): Promise<SessionEnd> => {
-    const peer = new Peer('Agents', address, clientTls(await identity.certificates(address, ended), { kind: 'controller' }));
+    const certificates = await identity.certificates(address, ended).catch((error: unknown) => {
+      if (isRefusal(error)) refuse(new AgentError(`${config.name} cannot join the cluster: ${lineOf(error)}`));
+      throw error;
+    });
+    await metrics.serve();
+    const peer = new Peer('Agents', address, clientTls(certificates, { kind: 'controller' }));
     try {
       controller = peer;
       return await runSession(
@@ -155,6 +182,7 @@ async function run(
             state.setMaintenance(welcome.maintenance);
             reporter.begin(welcome);
             identity.connected(peer);
+            metrics.connected(true);
             log.info({ controller: address, term: welcome.term }, 'a controller is connected');
             return true;
           },
@@ -171,17 +199,22 @@ async function run(
       controller = undefined;
       reporter.end();
       identity.connected(undefined);
+      metrics.connected(false);
       peer.close();
     }
   };
   const addresses = (): string[] => [...new Set([...config.controllers, ...state.controllers])];
   void dialForEver({ addresses, session, log }, signal);
   log.info(
-    { host: hostId, name: config.name, vms: supervisor.all.length, datastores: datastores.reachable, networks: networks.usable },
+    { hostId, vms: supervisor.all.length, datastores: datastores.reachable, networks: networks.usable },
     'the agent is up',
   );
   return hostId;
 }
+
+/** By the controller itself, for what this host asks: another try would be refused as well. */
+const isRefusal = (error: unknown): boolean =>
+  error instanceof WireError && error.remote && ['denied', 'invalid', 'exists', 'precondition'].includes(error.code);
 
 /** @throws AgentError when others could read it */
 function privateFolder(folder: string): void {

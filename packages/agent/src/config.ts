@@ -74,6 +74,11 @@ export const agentConfig = z.strictObject({
   cpu: z
     .union([z.strictObject({ features: z.array(text).min(1).max(512) }), z.strictObject({ without: z.array(text).max(512) })])
     .optional(),
+  /**
+   * Where Prometheus reads this host's metrics: HOST:PORT; '' for nowhere. `tls`: with the host's certificate, for
+   * clients that have one of the cluster's CA; default: everywhere but on loopback.
+   */
+  metrics: z.strictObject({ listen: z.union([address, z.literal('')]), tls: z.boolean().optional() }).optional(),
   /** Kept for the host itself, MiB. */
   reservedMemoryMiB: z.number().int().min(0).default(256),
   log: z

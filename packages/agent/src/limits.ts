@@ -96,3 +96,10 @@ export const USERNET_OTHER_MS = 3_000;
 
 /** Consoles that are relayed at a time, and bytes that wait for a slow side. */
 export const MAX_CONSOLES = 256;
+
+/** Between two looks at the VMs' counters, ms: a scrape shows what came last. */
+export const METRICS_INTERVAL_MS = 10_000;
+/** Where metrics are served unless the configuration says otherwise; another port when it is taken. */
+export const METRICS_LISTEN = '127.0.0.1:7444';
+/** A lease that was lost is shown for so long after its VM's process has ended, ms: as the alert looks back. */
+export const LEASE_LOSS_SHOWN_MS = 15 * 60_000;

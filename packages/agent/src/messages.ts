@@ -62,6 +62,7 @@ export interface VmmStatus {
     readonly name: string;
     readonly state: string;
     readonly memoryBytes?: number;
+    readonly vcpus?: number;
     readonly usedFeatures?: readonly string[];
   } | null;
   readonly pauses: readonly string[];
@@ -118,6 +119,7 @@ export interface HostReport {
   readonly warnings: readonly string[];
   readonly totalMemoryBytes: number;
   readonly migrationHost: string;
+  readonly metricsAddress: string;
 }
 
 export interface LeaseView {

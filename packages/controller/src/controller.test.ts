@@ -133,13 +133,16 @@ test('the timeline tells what happened, to what, and by whom', async () => {
   await controller.timeline.flush();
   const { events } = (await api('Events', 'ListEvents', { vm: 'web-1', kinds: ['operation.', 'vm.created'] })) as { events: Message[] };
   expect(events.map(({ kind }) => kind)).toEqual([
+    'operation.started',
     'vm.created',
-    'operation.succeeded',
-    'operation.succeeded',
-    'operation.succeeded',
+    ...['operation.succeeded', 'operation.started'],
+    ...['operation.succeeded', 'operation.started'],
+    ...['operation.succeeded', 'operation.started'],
     'operation.succeeded',
   ]);
-  expect(events[0]).toMatchObject({ vmName: 'web-1', actor: 'ops', severity: 'SEVERITY_INFO' });
+  for (const event of events) expect(event).toMatchObject({ vmName: 'web-1', actor: 'ops', cause: 'operator', severity: 'SEVERITY_INFO' });
+  const { events: access } = (await api('Events', 'ListEvents', { kinds: ['access.'] })) as { events: Message[] };
+  expect(access.length).toBeGreaterThan(0);
 });
 
 test('a watch shows what is there, says so, then what changes', async () => {

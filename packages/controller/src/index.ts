@@ -8,3 +8,5 @@ export { STATUS, type Status } from './api/errors';
 export { METHOD_ROLES, roleOf, type RoleName, suffices } from './api/roles';
 export { type ErrorCode, Refusal } from './core/errors';
 export { EVENT_KINDS, type EventKind, type Severity } from './core/event-kinds';
+export { type ControllerProcess, resolvePaths, runController } from './process';
+export { hashPassword } from './access/secrets';

@@ -46,3 +46,6 @@ export const DEFAULT_LIST = 100;
 
 /** Our protocol with agents. */
 export const AGENT_PROTOCOL = 1;
+
+/** Where metrics are served unless the configuration says otherwise; another port when it is taken. */
+export const METRICS_LISTEN = '127.0.0.1:7445';

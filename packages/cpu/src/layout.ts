@@ -186,6 +186,10 @@ export enum Counter {
   /** Blocks translated ahead that were used, and that were dropped at their first use because their bytes had changed. */
   WarmUsed = 23,
   WarmStale = 24,
+  /** Blocks that are there now: no count of events. */
+  BlocksHeld = 25,
+  /** Blocks dropped since the guest wrote to their page. */
+  BlocksSelfModified = 26,
 }
 
 /** 256 bytes: top address byte → quadrant (0–3). Constant; lets translated code choose a window without flags. */

@@ -17,6 +17,8 @@ import { unpackFiles } from './unpack';
 export interface GuestImages {
   /** Linux bzImage without PAE: two-level paging. */
   kernel686: string;
+  /** Modules of kernel686 for virtio disks, virtio networks, ext4 and the power button: in the order in which they are to be loaded. */
+  modules686: readonly string[];
   /** Linux bzImage with PAE. */
   kernelPae: string;
   /** A static i386 busybox. */
@@ -33,13 +35,38 @@ interface Recipe {
   /** The package is a metapackage: take its dependency that starts with this. */
   dependency?: string;
   /** Which file of the package becomes which image: patterns of unpackFiles. */
-  files: Partial<Record<keyof GuestImages, string>>;
+  files: Partial<Record<ImageName, string>>;
+  /** Modules to take, as in MODULES. */
+  modules?: readonly string[];
 }
+
+type ImageName = Exclude<keyof GuestImages, 'modules686'>;
+
+/** Below lib/modules/VERSION/kernel, each after those that it needs (modules.dep). */
+const MODULES = [
+  'drivers/virtio/virtio.ko',
+  'drivers/virtio/virtio_ring.ko',
+  'drivers/virtio/virtio_pci_legacy_dev.ko',
+  'drivers/virtio/virtio_pci_modern_dev.ko',
+  'drivers/virtio/virtio_pci.ko',
+  'drivers/block/virtio_blk.ko',
+  'net/core/failover.ko',
+  'drivers/net/net_failover.ko',
+  'drivers/net/virtio_net.ko',
+  'lib/crc16.ko',
+  'crypto/crc32c_generic.ko',
+  'fs/mbcache.ko',
+  'fs/jbd2/jbd2.ko',
+  'fs/ext4/ext4.ko',
+  'drivers/input/evdev.ko',
+  'drivers/acpi/button.ko',
+];
+const moduleFile = (module: string): string => basename(module);
 
 const INSTALLER = './usr/lib/debian-installer/images/12/i386/text/debian-installer/i386';
 
 const RECIPES: Recipe[] = [
-  { package: 'linux-image-686', dependency: 'linux-image-', files: { kernel686: './boot/vmlinuz-*' } },
+  { package: 'linux-image-686', dependency: 'linux-image-', files: { kernel686: './boot/vmlinuz-*' }, modules: MODULES },
   { package: 'linux-image-686-pae', dependency: 'linux-image-', files: { kernelPae: './boot/vmlinuz-*' } },
   { package: 'busybox-static', files: { busybox: '*/bin/busybox' } },
   {
@@ -52,7 +79,7 @@ const RECIPES: Recipe[] = [
 const ARCHITECTURE = 'i386';
 const STAMP = 'images.json';
 /** Part of the folder's name: a change of recipe fetches anew and leaves the old folder alone. */
-const EDITION = 'i386-v1';
+const EDITION = 'i386-v2';
 
 interface Stamp {
   /** Package name to version, for whoever reads a test's log. */
@@ -109,7 +136,10 @@ function fetchInto(work: string, log: (line: string) => void): void {
   for (const { recipe, name, version } of resolved) {
     const archive = readdirSync(archives).find((file) => file.startsWith(`${name}_`));
     if (!archive) throw new ImageError(`apt-get downloaded no ${name}`);
-    const wanted = Object.entries(recipe.files).map(([image, pattern]) => ({ pattern, target: join(images, image) }));
+    const wanted = [
+      ...Object.entries(recipe.files).map(([image, pattern]) => ({ pattern, target: join(images, image) })),
+      ...(recipe.modules ?? []).map((module) => ({ pattern: `./lib/modules/*/kernel/${module}`, target: join(images, moduleFile(module)) })),
+    ];
     unpackFiles(join(archives, archive), wanted);
     for (const { target } of wanted) {
       stamp.files[basename(target)] = { name: basename(target), bytes: statSync(target).size };
@@ -147,14 +177,15 @@ function putInPlace(work: string, final: string): GuestImages {
 function readImages(folder: string): GuestImages | undefined {
   try {
     const stamp = JSON.parse(readFileSync(join(folder, STAMP), 'utf8')) as Stamp;
-    const paths: Partial<GuestImages> = {};
-    for (const image of RECIPES.flatMap((recipe) => Object.keys(recipe.files)) as (keyof GuestImages)[]) {
-      const file = stamp.files[image];
-      const path = join(folder, file.name);
-      if (statSync(path).size !== file.bytes) return undefined;
-      paths[image] = path;
-    }
-    return paths as GuestImages;
+    const pathOf = (image: string): string => {
+      const { name, bytes } = stamp.files[image];
+      const path = join(folder, name);
+      if (statSync(path).size !== bytes) throw new Error(`${path} is incomplete`);
+      return path;
+    };
+    const names = RECIPES.flatMap((recipe) => Object.keys(recipe.files));
+    const single = Object.fromEntries(names.map((name) => [name, pathOf(name)])) as Record<ImageName, string>;
+    return { ...single, modules686: MODULES.map((module) => pathOf(moduleFile(module))) };
   } catch {
     return undefined;
   }

@@ -1,4 +1,6 @@
-import type { DiskShape } from './block/client';
+import type { DiskShape, DiskStats } from './block/client';
+import type { NicStats } from './device-slots';
+import type { VcpuSeconds } from './vcpu-time';
 import type { SavedVm } from './engine';
 import type { ClockSample } from './clock-hint';
 import type { WarmCounts } from './warm-target';
@@ -73,6 +75,7 @@ export type VcpuMessage =
   | { type: 'created' }
   | { type: 'paused'; reasons: readonly PauseReason[]; held: number }
   | { type: 'saved'; id: number; state: SavedVm }
+  | { type: 'rehearsed' }
   | { type: 'restored'; error?: string }
   | { type: 'dirtyRound'; id: number }
   | { type: 'userAccesses'; id: number; list: Uint32Array }
@@ -93,6 +96,8 @@ export type ShellMessage =
   /** Pauses for 'save', drains the disks, answers 'saved'; the VM stays paused for that reason. `into`: a round of the dirty log begins with it. */
   | { type: 'save'; id: number; into?: SharedArrayBuffer }
   | { type: 'restore'; state: SavedVm }
+  /** See Engine.rehearse; answered by 'rehearsed'. */
+  | { type: 'rehearse'; milliseconds: number }
   /** A new round of the dirty log; the answer is 'dirtyRound' with the same id, the bytes in `into`. */
   | { type: 'dirtyRound'; id: number; into: SharedArrayBuffer }
   | { type: 'endDirtyLog' }
@@ -126,6 +131,12 @@ export interface EngineStats {
   runSeconds: number;
   startToFirstInstructionMs: number;
   translation: { blocks: number; instructions: number; guestBytes: number; hostBytes: number; seconds: number; flushes: number };
+  /** What the code cache holds and has dropped. */
+  codeCache: { bytes: number; limitBytes: number; blocks: number; evictedBlocks: number; selfModifiedBlocks: number };
+  /** What the vCPU's thread spent its time on, beside translating. */
+  vcpu: VcpuSeconds;
+  disks: DiskStats[];
+  nics: NicStats[];
   /** Blocks translated ahead (warm-target.ts); how many were used, and how many were stale then, is in `native`. */
   warm: WarmCounts;
   /** User instructions moved to the software TLB, and back to the window. */

@@ -1,10 +1,16 @@
 import { IdeController, type Machine, type NetOffloads, Pcnet, slotOf, VirtioBlk, VirtioNet } from '@godwit/machine';
-import { announceFrames, bellRinger, RingPort, setTapOffloads } from '@godwit/network';
+import { announceFrames, bellRinger, ringCounters, type RingCounters, RingPort, setTapOffloads } from '@godwit/network';
 import { MAX_LATE_BYTES } from '@godwit/migration';
-import { BlockClient } from './block/client';
+import { BlockClient, type DiskStats } from './block/client';
 import type { DiskConfig, NicConfig } from './config';
 import { packFrames, unpackFrames } from './late-frames';
 import type { GuestMemory } from './guest-memory';
+
+/** Frames from the guest and to it. */
+export interface NicStats {
+  readonly tx: RingCounters;
+  readonly rx: RingCounters;
+}
 
 /** PCI device numbers 2 and up are for adapters; 0 and 1 are the chipset. */
 const FIRST_SLOT = 2;
@@ -20,6 +26,7 @@ export class DeviceSlots {
   private readonly disks: BlockClient[] = [];
   private readonly networks: RingPort[] = [];
   private readonly announcers: (() => void)[] = [];
+  private readonly nics: readonly NicConfig[];
   private nextSlot = FIRST_SLOT;
 
   constructor(
@@ -37,6 +44,7 @@ export class DeviceSlots {
       else ide.push(client);
     });
     this.addIde(config.disks.filter((disk) => disk.adapter !== 'virtio'), ide as BlockClient[]);
+    this.nics = config.nics;
     config.nics.forEach((nic, index) => this.addNic(nic, index));
   }
 
@@ -48,6 +56,14 @@ export class DeviceSlots {
   /** No disk request is on its way, but for those held. */
   get drained(): boolean {
     return this.disks.every((disk) => disk.outstanding <= disk.held);
+  }
+
+  diskStats(): DiskStats[] {
+    return this.disks.map((disk) => disk.stats());
+  }
+
+  nicStats(): NicStats[] {
+    return this.nics.map(({ toNetwork, fromNetwork }) => ({ tx: ringCounters(toNetwork), rx: ringCounters(fromNetwork) }));
   }
 
   /** Answers from disks reach their adapters. */

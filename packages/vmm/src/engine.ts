@@ -13,11 +13,13 @@ import { GuestClock, type SavedClock } from './guest-clock';
 import { GuestMemory } from './guest-memory';
 import { hostCpuidQuery } from './host-cpuid';
 import { loadRaw } from './raw-image';
+import { REHEARSAL_BYTES, rehearsalGuest } from './rehearsal-guest';
 import {
-  CLOCK_STEP_INTERVAL_NS, COOL_SLICE_NS, LEASE_LOOK_NS, CODE_CACHE_BYTES, INTERPRET_BURST, MAX_SLEEP_NS, SAVE_REHEARSALS, SELF_MODIFY_DECAY_BURSTS, SELF_MODIFY_LIMIT,
+  CLOCK_STEP_INTERVAL_NS, COOL_SLICE_NS, LEASE_LOOK_NS, CODE_CACHE_BYTES, INTERPRET_BURST, MAX_SLEEP_NS, REHEARSAL_PASS_NS, SAVE_REHEARSALS, SELF_MODIFY_DECAY_BURSTS, SELF_MODIFY_LIMIT,
   WARM_RESUME_NS, WARM_SLICE_NS,
 } from './limits';
 import { Throttle } from './throttle';
+import { VcpuTime } from './vcpu-time';
 import { BlockTranslator } from './translate-block';
 import { WarmTarget } from './warm-target';
 import { resetVcpu, restoreVcpu, saveVcpu } from './vcpu-state';
@@ -59,6 +61,8 @@ export interface SavedVm {
 }
 
 const NMI_VECTOR = 2;
+/** Counters that `codeCache` tells of. */
+const OF_CODE_CACHE: ReadonlySet<number> = new Set([Counter.BlocksHeld, Counter.BlocksSelfModified]);
 const exitNames = ['none', 'miss', 'interpret', 'exception', 'kick', 'halt', 'userAccess', 'cacheFull', 'tripleFault'];
 
 export class Engine {
@@ -81,7 +85,10 @@ export class Engine {
   private resetAsked = false;
   private saveRehearsals = 0;
   private readonly throttle = new Throttle();
+  private readonly time: VcpuTime;
   private readonly lease: Deadline | undefined;
+  /** Until when a guest of our own runs, which needs no lease; undefined: none does. */
+  private rehearsalEndsNs: number | undefined;
   private outcome: Outcome | undefined;
   private deadlineArmedNs = Number.POSITIVE_INFINITY;
   private devicesTouched = true;
@@ -102,6 +109,7 @@ export class Engine {
     }
     const buffers: Buffers = native.create(config.memoryBytes, CODE_CACHE_BYTES);
     native.attach();
+    this.time = new VcpuTime(() => native.monotonicNs());
     this.lease = config.lease && new Deadline(config.lease);
     this.traced = new Set(config.trace);
     this.state = new VcpuState(buffers.state);
@@ -185,28 +193,78 @@ export class Engine {
   /** Runs until the guest ends or `end` is called. */
   run(): Outcome {
     this.firstInstructionMs = this.ports.nowMs() - this.config.processStartMs;
-    while (!this.outcome) {
-      if (this.pauses.size > 0) {
-        this.stayPaused();
-        continue;
-      }
-      this.serviceDevices();
-      if (this.outcome || this.pauses.size > 0) continue;
-      if (this.resetAsked) this.restart();
-      if (this.rest()) continue;
-      if (this.state.halted) {
-        this.sleep();
-        continue;
-      }
-      if (this.config.mode === 'interpret') this.interpretStretch();
-      else this.translatedStretch();
-    }
+    while (!this.outcome) this.turn();
     return this.outcome;
+  }
+
+  private turn(): void {
+    if (this.pauses.size > 0) return this.stayPaused();
+    this.serviceDevices();
+    if (this.outcome || this.pauses.size > 0) return;
+    if (this.resetAsked) this.restart();
+    if (this.rest()) return;
+    if (this.state.halted) return this.sleep();
+    if (this.config.mode === 'interpret') this.interpretStretch();
+    else this.translatedStretch();
+  }
+
+  /**
+   * For a VM that waits for its state: a guest of our own runs here for a while (rehearsal-guest.ts). Afterwards
+   * everything is as it was, but quicker. Called while it runs, it sets a new end.
+   */
+  rehearse(budgetNs: number): void {
+    const { native, memory } = this;
+    const begunNs = native.monotonicNs();
+    if (this.rehearsalEndsNs !== undefined) this.rehearsalEndsNs = begunNs + budgetNs;
+    if (this.config.mode !== 'translate' || [...this.pauses].join() !== 'restore') return;
+    const own = JSON.parse(JSON.stringify(this.saveState())) as SavedVm;
+    const guest = rehearsalGuest();
+    memory.ram.set(guest.memory);
+    resetVcpu(this.state);
+    this.state.set('apicBase', Number(this.machine.apicMsrs?.readBase() ?? 0n));
+    enterAt(this.state, guest.boot);
+    this.noticeModeChange();
+    this.rehearsalEndsNs = begunNs + budgetNs;
+    this.pauses.clear();
+    this.clock.thaw();
+    let flushAt = begunNs + REHEARSAL_PASS_NS;
+    for (let now = begunNs; !this.outcome && this.pauses.size === 0 && now < this.rehearsalEndsNs; now = native.monotonicNs()) {
+      this.turn();
+      if (now < flushAt) continue;
+      // To be translated anew, which is what is to be rehearsed.
+      this.blocks.flush();
+      flushAt = now + REHEARSAL_PASS_NS;
+    }
+    this.clock.freeze();
+    this.rehearsalEndsNs = undefined;
+    this.pauses.add('restore');
+    // Whatever became of it: a real order to stop is one of the shell.
+    if (this.outcome?.kind !== 'stopped') this.outcome = undefined;
+    this.resetAsked = false;
+    memory.ram.fill(0, 0, REHEARSAL_BYTES);
+    this.restoreState(own);
+    this.forget();
+  }
+
+  /** Counters and what was learned: of a guest that is no more. */
+  private forget(): void {
+    this.blocks.forget();
+    this.firstTouches.forget();
+    this.time.forget();
+    this.exits.fill(0);
+    this.featuresUsed.clear();
+    this.interruptsDelivered = this.burstsOnModified = 0;
+    this.interpreter.instructionsExecuted = 0;
+    this.selfModify.fill(0);
+    for (const key of Object.keys(this.mnemonics)) delete this.mnemonics[key];
+    const counters = stateOffset.counters >> 3;
+    this.state.u64.fill(0n, counters, counters + Object.values(Counter).filter((index) => typeof index === 'number').length);
   }
 
   /** Stops guest time and the guest; several reasons may hold at once. */
   pause(reason: PauseReason): void {
     this.clock.freeze();
+    this.time.stands();
     this.pauses.add(reason);
     this.ports.paused?.([...this.pauses], this.devices.held);
   }
@@ -220,6 +278,7 @@ export class Engine {
     this.ports.paused?.([...this.pauses], this.devices.held);
     if (this.pauses.size > 0) return;
     this.clock.thaw();
+    this.time.goesOn();
     this.attention();
   }
 
@@ -320,7 +379,7 @@ export class Engine {
   stats(): EngineStats {
     const counters = this.state.u64.subarray(stateOffset.counters >> 3);
     const native: Record<string, number> = {};
-    for (const [name, index] of Object.entries(Counter)) if (typeof index === 'number') native[name] = Number(counters[index]);
+    for (const [name, index] of Object.entries(Counter)) if (typeof index === 'number' && !OF_CODE_CACHE.has(index)) native[name] = Number(counters[index]);
     const exits: Record<string, number> = {};
     exitNames.forEach((name, i) => {
       exits[name] = this.exits[i];
@@ -334,6 +393,16 @@ export class Engine {
         blocks: b.blocks, instructions: b.instructions, guestBytes: b.guestBytes, hostBytes: b.hostBytes,
         seconds: b.nanoseconds / 1e9, flushes: b.flushes,
       },
+      codeCache: {
+        bytes: this.native.codeCursor(),
+        limitBytes: b.limitBytes,
+        blocks: Number(counters[Counter.BlocksHeld]),
+        evictedBlocks: b.evictedBlocks,
+        selfModifiedBlocks: Number(counters[Counter.BlocksSelfModified]),
+      },
+      vcpu: this.time.seconds(b.nanoseconds + this.warm.counts.seconds * 1e9),
+      disks: this.devices.diskStats(),
+      nics: this.devices.nicStats(),
       warm: { ...this.warm.counts },
       firstTouch: { adopted: this.firstTouches.adopted, dropped: this.firstTouches.dropped },
       interpreted: this.interpreter.instructionsExecuted,
@@ -386,11 +455,13 @@ export class Engine {
     this.afterInterpreter(this.interpreter.deliverException(vector, errorCode, vector === 14 ? s.cr2 : undefined));
   }
 
+  private readonly interpretOne = (): StepResult => this.interpreter.step();
+
   private stepOne(): void {
     const eip = this.state.eip;
     if (this.traced.has('interpret')) this.ports.trace(`interpret ${eip.toString(16)}`);
     if (this.traced.has('exits')) this.countMnemonic(eip);
-    this.afterInterpreter(this.interpreter.step());
+    this.afterInterpreter(this.time.step(this.interpretOne));
   }
 
   /** For `--trace exits`: which instructions are left to the interpreter. */
@@ -406,7 +477,7 @@ export class Engine {
     const cells = this.state.u32, kicked = stateOffset.kicked >> 2, pending = stateOffset.interruptPending >> 2;
     const { core } = this.interpreter;
     const attention = (): boolean => cells[kicked] !== 0 || this.devicesTouched || (cells[pending] !== 0 && (core.flags & 0x200) !== 0);
-    this.afterInterpreter(this.interpreter.run(INTERPRET_BURST, attention));
+    this.afterInterpreter(this.time.stretch(() => this.interpreter.run(INTERPRET_BURST, attention)));
   }
 
   private afterInterpreter(result: StepResult): void {
@@ -429,13 +500,16 @@ export class Engine {
   private rest(): boolean {
     const rest = this.throttle.restNs(this.nowNs());
     if (rest <= 0) return false;
-    this.native.sleep(rest);
+    this.time.rest(() => this.native.sleep(rest));
     return true;
   }
 
   private warmOrSleep(): void {
     const wait = this.warm.step(WARM_SLICE_NS);
-    if (wait > 0) this.native.sleep(Math.min(wait, MAX_SLEEP_NS));
+    if (wait <= 0) return;
+    // Standing still is counted as that.
+    if (this.pauses.size > 0) this.native.sleep(Math.min(wait, MAX_SLEEP_NS));
+    else this.time.halt(() => this.native.sleep(Math.min(wait, MAX_SLEEP_NS)));
   }
 
   /** A little at a time: the guest is not to notice. */
@@ -481,7 +555,7 @@ export class Engine {
       if (this.cooling) this.cool();
       this.clock.pay();
       // The shell pauses the VM in time; a process that was stopped and woken may come too late for that.
-      if (this.lease && !this.lease.mayRun()) return this.pause('lease');
+      if (this.lease && this.rehearsalEndsNs === undefined && !this.lease.mayRun()) return this.pause('lease');
     }
     if (this.devicesTouched) {
       this.devicesTouched = false;

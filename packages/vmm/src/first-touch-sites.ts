@@ -54,6 +54,14 @@ export class FirstTouchSites {
     this.native.dropBlocks(gpa >>> 12);
   }
 
+  /** The guest whose instructions these were is no more. */
+  forget(): void {
+    this.sites.clear();
+    this.bans.clear();
+    for (const table of [this.faults, this.first, this.again, this.flushed]) table.fill(0);
+    this.adopted = this.dropped = 0;
+  }
+
   review(nowNs: number): void {
     if (this.sites.size + this.bans.size === 0 || nowNs - this.reviewedNs < FIRST_TOUCH_REVIEW_NS) return;
     this.reviewedNs = nowNs;

@@ -28,6 +28,11 @@ export const SELF_MODIFY_LIMIT = 64;
 export const INTERPRET_BURST = 20_000;
 /** Bursts after which a page of self-modifying code may be translated again. */
 export const SELF_MODIFY_DECAY_BURSTS = 64;
+/** While a VM waits for its state: how long translated code is kept before it is translated anew, nanoseconds. */
+export const REHEARSAL_PASS_NS = 25e6;
+/** How long it rehearses, milliseconds: what V8 compiles after that gains little. */
+export const REHEARSAL_MS = 600;
+
 /** Longest sleep of a halted vCPU, nanoseconds: bounds how late a lost wake-up is noticed. */
 export const MAX_SLEEP_NS = 1e9;
 /** Serial bytes collected before they are posted though no line ended. */

@@ -1,4 +1,4 @@
-import type { VcpuState } from '@godwit/cpu';
+import { Counter, stateOffset, type VcpuState } from '@godwit/cpu';
 import { Mailbox, type Buffers, type Native } from '@godwit/metal';
 import type { Translator } from '@godwit/translator';
 import type { GuestMemory } from './guest-memory';
@@ -31,6 +31,8 @@ export class BlockTranslator {
   hostBytes = 0;
   nanoseconds = 0;
   flushes = 0;
+  /** Blocks that went with a full cache. */
+  evictedBlocks = 0;
   private mapCursor = 0;
   /** Host bytes of blocks translated ahead. */
   private aheadBytes = 0;
@@ -52,6 +54,18 @@ export class BlockTranslator {
   ) {
     this.mailbox = new Uint32Array(buffers.mailbox);
     this.metaBytes = new Uint8Array(buffers.meta);
+  }
+
+  /** Bytes of host code that there is room for. */
+  get limitBytes(): number {
+    return this.buffers.code.byteLength;
+  }
+
+  /** As after construction: the guest whose code this was is no more. */
+  forget(): void {
+    this.flush();
+    this.userAccesses.clear();
+    this.blocks = this.instructions = this.guestBytes = this.hostBytes = this.nanoseconds = this.flushes = this.evictedBlocks = 0;
   }
 
   /** Guest-physical addresses of supervisor instructions that were seen to reach user memory, some of them if there are many. */
@@ -187,6 +201,7 @@ export class BlockTranslator {
 
   /** Drops every block: the cache or one of its tables is full. */
   flush(): void {
+    this.evictedBlocks += Number(this.state.u64[(stateOffset.counters >> 3) + Counter.BlocksHeld]);
     this.native.flushCode();
     this.mapCursor = 0;
     this.aheadBytes = 0;

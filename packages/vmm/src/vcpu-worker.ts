@@ -72,6 +72,10 @@ const handlers: { [K in ShellMessage['type']]: (engine: Engine, message: Extract
       if (!(error instanceof RangeError)) throw error;
     }
   },
+  rehearse: (engine, { milliseconds }) => {
+    engine.rehearse(milliseconds * 1e6);
+    post({ type: 'rehearsed' });
+  },
   restore: (engine, { state }) => {
     try {
       engine.restoreState(state);

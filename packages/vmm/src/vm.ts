@@ -58,6 +58,7 @@ export class Vm extends EventEmitter {
   private readonly userAccesses = new Map<number, (list: Uint32Array) => void>();
   private readonly arrivals: Uint8Array | undefined;
   private readonly frames = new Map<number, (frames: Uint8Array | null) => void>();
+  private readonly rehearsals: (() => void)[] = [];
   private onRestored: ((error: string | undefined) => void) | undefined;
   private created!: () => void;
   /** RAM is there. */
@@ -148,6 +149,18 @@ export class Vm extends EventEmitter {
       this.saves.set(id, resolve);
       this.ended.then(({ outcome }) => reject(new Error(`the VM ended before it was saved: ${outcome.detail}`)), reject);
       this.send({ type: 'save', id, into });
+    });
+  }
+
+  /**
+   * For a VM made with `waitForState`, before any of its memory comes: runs a small guest of our own for so
+   * long, so that all that the VM will need has been compiled; 0 ends it now. What the VM has is as it was.
+   */
+  rehearse(milliseconds: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.rehearsals.push(resolve);
+      this.ended.then(({ outcome }) => reject(new Error(outcome.detail)), reject);
+      this.send({ type: 'rehearse', milliseconds });
     });
   }
 
@@ -298,6 +311,8 @@ export class Vm extends EventEmitter {
       case 'frames':
         this.frames.get(message.id)?.(message.frames);
         return void this.frames.delete(message.id);
+      case 'rehearsed':
+        return this.rehearsals.shift()?.();
       case 'restored':
         return this.onRestored?.(message.error);
       case 'ended':

@@ -16,6 +16,7 @@ export interface HostParts {
   readonly datastores: () => readonly string[];
   readonly networks: () => readonly string[];
   readonly warnings: () => readonly string[];
+  readonly metricsAddress: () => string;
 }
 
 const MIB = 2 ** 20;
@@ -68,6 +69,7 @@ export class HostFactsReader {
       warnings: warnings(),
       totalMemoryBytes: Math.max(0, totalMemoryBytes - config.reservedMemoryMiB * MIB),
       migrationHost: config.migration.host,
+      metricsAddress: this.parts.metricsAddress(),
     };
   }
 

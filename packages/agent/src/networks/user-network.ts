@@ -3,7 +3,7 @@
  * configured with the same socket share it: whoever comes first starts it.
  */
 import { execFileSync, spawn } from 'node:child_process';
-import { closeSync, constants, mkdirSync, openSync, rmSync } from 'node:fs';
+import { closeSync, constants, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connectUsernetControl, type UsernetConfig } from '@godwit/network';
@@ -44,7 +44,7 @@ export async function ensureUserNetwork(config: Omit<UsernetConfig, 'control'>, 
     });
     let ended: string | undefined;
     child.on('exit', (code, signal) => {
-      ended = `the user-mode network ended at once (${signal ?? `exit code ${code}`}): see ${logFile}`;
+      ended = `the user-mode network ended at once (${signal ?? `exit code ${code}`}): ${lastWords(logFile)} (see ${logFile})`;
     });
     child.on('error', (error) => {
       ended = `the user-mode network cannot be started: ${error.message}`;
@@ -64,6 +64,10 @@ export async function ensureUserNetwork(config: Omit<UsernetConfig, 'control'>, 
     closeSync(log);
     closeSync(input);
   }
+}
+
+function lastWords(logFile: string): string {
+  return readFileSync(logFile, 'utf8').trimEnd().split('\n').at(-1)?.slice(0, 300) || 'it said nothing';
 }
 
 /** It ends when its input does; a named pipe that it has open both ways itself never ends. */

@@ -5,7 +5,7 @@ import type { VmPlace } from '../messages';
 import { askOnce } from '../storage/storage-process';
 import { cleanUp } from './interrupted';
 import type { Handlers } from './orders';
-import { runnerOf, type World } from './world';
+import { runnerOf, untilLeft, type World } from './world';
 
 type FolderHandlers = Pick<Handlers, 'create' | 'change' | 'remove' | 'openConsole' | 'setMaintenance'>;
 
@@ -25,11 +25,13 @@ export function folderOrders(world: World): FolderHandlers {
     },
 
     change: async ({ vmId, body: { place, spec, growDisks } }, { signal }) => {
+      await untilLeft(world, vmId, spec.name, signal);
       if (supervisor.runnerOf(vmId)) throw refusal('wrong-state', `VM ${spec.name} runs on ${config.name}: stop it first`);
       return { folder: await askOnce('change', { ...job(place), spec, growDisks }, { timeoutMs: MAX_ORDER_MS, signal }) };
     },
 
     remove: async ({ vmId, body: { place } }, { signal }) => {
+      await untilLeft(world, vmId, place.folder, signal);
       const vmm = supervisor.runnerOf(vmId);
       if (vmm) throw refusal('lease-held', `VM ${vmm.about.name} runs on ${config.name}: stop it first`);
       await askOnce('remove', { ...job(place), vmId }, { timeoutMs: MAX_ORDER_MS, signal });

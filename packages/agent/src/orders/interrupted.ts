@@ -24,7 +24,7 @@ export function settleInterrupted(world: World, journal: OrderJournal, log: Logg
       },
       Date.now(),
     );
-    log.info({ orderId, kind, vmId: taken.vmId, done }, 'an order was interrupted by the restart of this agent');
+    log.info({ orderId, order: kind, vmId: taken.vmId, done }, 'an order was interrupted by the restart of this agent');
     if (kind === 'create') void cleanUp(world, taken, log);
   }
 }

@@ -5,7 +5,7 @@ import { VMM_END_MS } from '../limits';
 import type { MigrationRecord, OrderAnswer } from '../messages';
 import type { Vmm } from '../vmms/vmm';
 import type { Handlers } from './orders';
-import { checkFits, endedEarly, planFor, runnerOf, type World } from './world';
+import { checkFits, endedEarly, planFor, runnerOf, untilLeft, type World } from './world';
 
 type MigrationHandlers = Pick<Handlers, 'prepareIncoming' | 'dropIncoming' | 'migrateOut' | 'changeMigration' | 'cancelMigration'>;
 
@@ -16,11 +16,15 @@ export function migrationOrders(world: World): MigrationHandlers {
       if (book.isDropped(migrationId)) throw refusal('cancelled', `migration ${migrationId} was called off`);
       const before = supervisor.waiterFor(migrationId);
       if (before) return expect(before, migrationId, vmId, signal);
+      await untilLeft(world, vmId, spec.name, signal);
       if (supervisor.runnerOf(vmId)) throw refusal('wrong-state', `VM ${spec.name} runs on ${config.name} already`);
       if (world.state.maintenance) throw refusal('host', `${config.name} is in maintenance`);
       checkFits(world, spec);
       const about = { vmId, name: spec.name, place, orderId, migrationId, memoryBytes: spec.memoryBytes };
-      const vmm = await supervisor.start(about, planFor(world, place, 'incoming', { waitSeconds: waitMs > 0 ? waitMs / 1000 : 60 }));
+      // What it is given where it runs: the process makes itself ready for that before the source calls.
+      const expects = spec.cpuFeatures.length > 0 ? { features: [...spec.cpuFeatures] } : undefined;
+      const plan = planFor(world, place, 'incoming', { waitSeconds: waitMs > 0 ? waitMs / 1000 : 60, ...(expects ? { expects } : {}) });
+      const vmm = await supervisor.start(about, plan);
       try {
         await vmm.until(() => vmm.up && vmm.arriving, signal);
         if (vmm.over) throw endedEarly(world, vmm);

@@ -26,6 +26,8 @@ export interface OrdersParts {
   readonly hostName: string;
   /** Called after everything that the order changed has been reported. */
   readonly send: (result: OrderResult, vmId: string) => void;
+  /** It has ended, and is told for the first time. */
+  readonly ended?: (result: OrderResult) => void;
 }
 
 export class Orders {
@@ -36,8 +38,11 @@ export class Orders {
   take(order: Order): void {
     const { state, journal, send, log } = this.parts;
     const { orderId, kind, vmId, body } = order;
-    const refuse = (code: OrderError['code'], line: string): void =>
-      send({ orderId, state: 'ORDER_STATE_REFUSED', code, line, progress: 0 }, vmId);
+    const refuse = (code: OrderError['code'], line: string): void => {
+      const result: OrderResult = { orderId, state: 'ORDER_STATE_REFUSED', code, line, progress: 0 };
+      this.parts.ended?.(result);
+      send(result, vmId);
+    };
     if (!state.obey(order.term))
       return refuse('old-term', `a newer controller has spoken (term ${state.highestTerm}, this order is of ${order.term})`);
     const known = journal.known(orderId);
@@ -47,7 +52,7 @@ export class Orders {
     if (this.turns.waiting >= MAX_WAITING_ORDERS)
       return refuse('busy', `${this.parts.hostName} has ${MAX_WAITING_ORDERS} orders waiting: try again later`);
     journal.take({ orderId, kind, vmId, place: (body as { place?: VmPlace }).place ?? undefined, takenAtMs: Date.now() });
-    log.debug({ orderId, kind, vmId, operation: order.operationId }, 'an order was taken');
+    log.debug({ orderId, order: kind, vmId, operationId: order.operationId }, 'an order was taken');
     const until = Date.now() + Math.min(order.timeMs > 0 ? order.timeMs : DEFAULT_ORDER_MS, MAX_ORDER_MS);
     this.turns.add(order, (cancelled) => this.perform(order, until, cancelled));
   }
@@ -74,8 +79,12 @@ export class Orders {
     } catch (error) {
       const { code, message, refused } = orderError(error);
       if (code === 'internal')
-        log.error({ orderId, kind, vmId: order.vmId, error: (error as Error)?.stack ?? message }, 'an order failed by a defect');
-      else log.info({ orderId, kind, vmId: order.vmId, code, line: message }, 'an order was not done');
+        log.error(
+          { orderId, order: kind, vmId: order.vmId, operationId: order.operationId, error: (error as Error)?.stack ?? message },
+          'an order failed by a defect',
+        );
+      else
+        log.info({ orderId, order: kind, vmId: order.vmId, operationId: order.operationId, code, line: message }, 'an order was not done');
       result = {
         orderId,
         state: refused ? 'ORDER_STATE_REFUSED' : 'ORDER_STATE_FAILED',
@@ -87,6 +96,7 @@ export class Orders {
       clearTimeout(timer);
     }
     journal.finish(result, Date.now());
+    this.parts.ended?.(result);
     send(result, order.vmId);
   }
 }

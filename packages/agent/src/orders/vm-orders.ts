@@ -7,7 +7,7 @@ import type { OrderAnswer, VmmStatus, VmPlace, VmSpec } from '../messages';
 import { askOnce } from '../storage/storage-process';
 import type { Vmm } from '../vmms/vmm';
 import type { Handlers, OrderContext } from './orders';
-import { checkFits, endedEarly, planFor, runnerOf, type World } from './world';
+import { checkFits, endedEarly, planFor, runnerOf, untilLeft, type World } from './world';
 
 type VmHandlers = Pick<Handlers, 'start' | 'resumeSuspended' | 'stop' | 'reset' | 'pause' | 'resume' | 'suspend'>;
 
@@ -81,6 +81,7 @@ async function lookBefore(
   { signal }: OrderContext,
 ): Promise<boolean> {
   const { supervisor, config, datastores } = world;
+  await untilLeft(world, vmId, spec.name, signal);
   if (supervisor.runnerOf(vmId)) throw refusal('wrong-state', `VM ${spec.name} runs on ${config.name} already`);
   checkFits(world, spec);
   const { spec: found, suspended, lease } = await datastores.look(place, signal);

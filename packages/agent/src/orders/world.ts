@@ -2,6 +2,7 @@
 import type { CpuFacts } from '@godwit/migration';
 import type { AgentConfig } from '../config';
 import { OrderError, refusal } from '../errors';
+import { VMM_END_MS } from '../limits';
 import type { HostFactsReader } from '../facts/host-facts';
 import type { Networks } from '../networks/networks';
 import type { Consoles } from '../session/consoles';
@@ -34,6 +35,16 @@ export function runnerOf({ supervisor, config }: World, vmId: string): Vmm {
   const vmm = supervisor.runnerOf(vmId);
   if (!vmm) throw refusal('not-here', `the VM is not on ${config.name}`);
   return vmm;
+}
+
+/** A VM that has just left and is to come back waits for its old process to end. @throws OrderError when that takes too long */
+export async function untilLeft({ supervisor, config }: World, vmId: string, name: string, signal: AbortSignal): Promise<void> {
+  const enough = AbortSignal.timeout(VMM_END_MS);
+  await supervisor.leftBy(vmId, AbortSignal.any([signal, enough])).catch((error) => {
+    if (enough.aborted)
+      throw refusal('busy', `the process on ${config.name} that VM ${name} has left does not end: is its storage hanging?`);
+    throw error;
+  });
 }
 
 /** Whether this host could hold it. @throws OrderError */

@@ -30,7 +30,7 @@ export class Consoles {
     const guest = vmm.console();
     this.open_++;
     const end = (error?: unknown): void => {
-      if (error) this.log.debug({ vm: vmm.about.name, error: lineOf(error) }, 'a console has ended');
+      if (error) this.log.debug({ vm: vmm.about.name, vmId: vmm.vmId, error: lineOf(error) }, 'a console has ended');
       guest.cancel();
       controller.end();
     };

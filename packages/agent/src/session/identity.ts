@@ -35,6 +35,11 @@ export class Identity {
     else openJoinToken(this.token);
   }
 
+  /** Undefined: this host has not joined yet. */
+  get current(): Certificates | undefined {
+    return this.held;
+  }
+
   stop(): void {
     this.endRenewal();
   }
@@ -72,7 +77,7 @@ export class Identity {
       const certificates = new Certificates(material);
       saveMaterial(this.folder, material);
       this.state.setControllers(answer.controllers);
-      this.log.info({ controller: address, host: this.state.hostId }, 'this host has joined the cluster');
+      this.log.info({ controller: address, hostId: this.state.hostId }, 'this host has joined the cluster');
       return certificates;
     } finally {
       peer.close();

@@ -37,10 +37,12 @@ export class Outbox {
   /** Settles when something waits, or the signal is aborted. */
   async some(signal: AbortSignal): Promise<void> {
     while (this.waiting.size === 0 && !signal.aborted) {
-      await new Promise<void>((resolve) => {
-        this.wake = resolve;
-        signal.addEventListener('abort', () => resolve(), { once: true });
-      });
+      const { promise, resolve } = deferred();
+      this.wake = resolve;
+      signal.addEventListener('abort', resolve, { once: true });
+      await promise;
+      // The signal lives as long as the session: nothing may gather at it.
+      signal.removeEventListener('abort', resolve);
       this.wake = undefined;
     }
   }
@@ -49,4 +51,12 @@ export class Outbox {
   clear(): void {
     this.waiting.clear();
   }
+}
+
+function deferred(): { promise: Promise<void>; resolve: () => void } {
+  let resolve!: () => void;
+  const promise = new Promise<void>((done) => {
+    resolve = done;
+  });
+  return { promise, resolve };
 }

@@ -88,7 +88,7 @@ export class Reporter {
     for (const vmm of this.parts.supervisor.all) this.vmm(vmm.vmmId);
     this.timers = [
       setInterval(() => this.turn(), within(reportIntervalMs || REPORT_INTERVAL_MS)),
-      setInterval(() => void this.counters(), within(countersIntervalMs || COUNTERS_INTERVAL_MS)),
+      setInterval(() => this.counters(), within(countersIntervalMs || COUNTERS_INTERVAL_MS)),
     ];
   }
 
@@ -118,10 +118,9 @@ export class Reporter {
     this.host();
   }
 
-  private async counters(): Promise<void> {
+  /** As the metrics have last read them from the VMs. */
+  private counters(): void {
     const { supervisor, facts, outbox } = this.parts;
-    // One that does not answer keeps its last figures.
-    await Promise.allSettled(supervisor.all.filter(({ hasVm }) => hasVm).map((vmm) => vmm.refreshCounters()));
     outbox.put('counters', '', () => ({
       host: facts.counters(),
       vms: supervisor.all.filter(({ hasVm }) => hasVm).map(({ vmId, vmmId, counters }) => ({ vmId, vmmId, counters })),

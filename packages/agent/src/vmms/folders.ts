@@ -34,6 +34,8 @@ export interface About {
 export interface EndedFile {
   readonly reason: string;
   readonly line: string;
+  /** Times that its lease was found to be another's: more than none, and it ended for that. */
+  readonly leaseLosses?: number;
   readonly migrations: readonly Record<string, unknown>[];
 }
 
@@ -85,7 +87,8 @@ export class VmmFolders {
     const found = readJson(path.join(this.path(vmmId), 'ended.json'));
     if (typeof found?.reason !== 'string') return undefined;
     const migrations = Array.isArray(found.migrations) ? found.migrations.filter((one) => typeof one === 'object' && one !== null) : [];
-    return { reason: found.reason, line: typeof found.line === 'string' ? found.line : '', migrations };
+    const leaseLosses = typeof found.leaseLosses === 'number' ? found.leaseLosses : 0;
+    return { reason: found.reason, line: typeof found.line === 'string' ? found.line : '', leaseLosses, migrations };
   }
 
   /** The last line that the process logged, or what it died of in words. */

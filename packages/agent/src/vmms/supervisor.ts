@@ -2,7 +2,7 @@
  * All VMMs of this host. Starts them, finds those that an earlier agent has started, and notices their ends. They
  * outlive every agent: nothing here ends a process that holds a VM unless it was ordered.
  *
- * Events: `changed` (Vmm), `record` (Vmm, MigrationRecord), `ended` (Vmm).
+ * Events: `changed` (Vmm), `record` (Vmm, MigrationRecord), `counters` (Vmm), `ended` (Vmm).
  */
 import { EventEmitter } from 'node:events';
 import { randomUUID } from 'node:crypto';
@@ -55,6 +55,11 @@ export class Supervisor extends EventEmitter {
     return this.all.find((vmm) => vmm.vmId === vmId && !vmm.arriving && !vmm.over);
   }
 
+  /** Until no process of this VM winds down here any more: disks and adapters are free then. @throws the signal's reason */
+  async leftBy(vmId: string, signal: AbortSignal): Promise<void> {
+    for (const vmm of this.all) if (vmm.vmId === vmId && vmm.leaving) await vmm.until(() => false, signal);
+  }
+
   waiterFor(migrationId: string): Vmm | undefined {
     return this.all.find((vmm) => vmm.about.migrationId === migrationId && !vmm.over);
   }
@@ -89,7 +94,7 @@ export class Supervisor extends EventEmitter {
       writeJson(folders.configFile(vmmId), config);
       const { id, exited } = await launch(options.command, folders.configFile(vmmId), folders.logFile(vmmId));
       folders.setPid(vmmId, id);
-      options.log.info({ vm: about.name, vmm: vmmId, pid: id.pid, mode: plan.mode }, 'a VMM was started');
+      options.log.info({ vm: about.name, vmId: about.vmId, vmmId, orderId: about.orderId, ...(about.migrationId ? { migrationId: about.migrationId } : {}), pid: id.pid, mode: plan.mode }, 'a VMM was started');
       return this.watch(whole, id, exited);
     } catch (error) {
       folders.remove(vmmId);
@@ -123,7 +128,7 @@ export class Supervisor extends EventEmitter {
         const known = about ?? (await this.ask(entry));
         const id = process ?? (await this.askProcess(entry));
         this.watch(known, id);
-        log.info({ vm: known.name, vmm: entry, pid: id?.pid }, 'a VMM that runs here was found again');
+        log.info({ vm: known.name, vmId: known.vmId, vmmId: entry, pid: id?.pid }, 'a VMM that runs here was found again');
         return undefined;
       }
       default: {
@@ -140,6 +145,7 @@ export class Supervisor extends EventEmitter {
     const vmm = new Vmm({ about, host: this.options.host, process, exited, folders: this.folders });
     this.vmms.set(about.vmmId, vmm);
     vmm.on('changed', () => this.emit('changed', vmm));
+    vmm.on('counters', () => this.emit('counters', vmm));
     vmm.on('record', (record: MigrationRecord) => this.emit('record', vmm, record));
     vmm.once('ended', () => this.finish(vmm));
     return vmm;
@@ -149,7 +155,7 @@ export class Supervisor extends EventEmitter {
     const { ended, line } = vmm.status;
     this.vmms.delete(vmm.vmmId);
     this.folders.retire(vmm.vmmId);
-    this.options.log[ended === 'error' ? 'warn' : 'info']({ vm: vmm.about.name, vmm: vmm.vmmId, ended, line }, 'a VMM has ended');
+    this.options.log[ended === 'error' ? 'warn' : 'info']({ vm: vmm.about.name, vmId: vmm.vmId, vmmId: vmm.vmmId, ended, line }, 'a VMM has ended');
     this.emit('ended', vmm);
   }
 

@@ -1,6 +1,7 @@
 /**
  * One VMM as its agent sees it: what it says of itself (WatchStatus), whether its process is there, and the
- * migrations away from it. Events: `changed`, `record` (MigrationRecord), `ended` (once; the process is gone).
+ * migrations away from it. Events: `changed`, `record` (MigrationRecord), `counters` (new ones have come), `ended` (once; the
+ * process is gone).
  */
 import { EventEmitter } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -32,6 +33,8 @@ export class Vmm extends EventEmitter {
   up = false;
   /** After its end: the code of what it ended with; empty: none. */
   causeCode = '';
+  /** After its end: how often its lease was found to be another's. */
+  leaseLosses = 0;
   /** The process is gone. */
   over = false;
   /** Of the migration away from here: the latest. */
@@ -92,6 +95,10 @@ export class Vmm extends EventEmitter {
   }
   get arriving(): boolean {
     return !this.over && this.state === 'VM_STATE_INCOMING';
+  }
+  /** Its VM has moved away: it only winds down, and never has a VM again. */
+  get leaving(): boolean {
+    return !this.over && this.record?.outcome === 'completed';
   }
   /** Bytes of the guest's memory that it has promised and not taken yet. */
   get untakenBytes(): number {
@@ -162,6 +169,7 @@ export class Vmm extends EventEmitter {
   async refreshCounters(): Promise<void> {
     const { counters } = await this.call<{ counters: Record<string, number> }>('GetStats');
     this.counters = counters;
+    this.emit('counters');
   }
 
   measureCpu(now: number): void {
@@ -254,6 +262,7 @@ export class Vmm extends EventEmitter {
     const ended = folders.ended(this.vmmId);
     const words = folders.lastWords(this.vmmId);
     this.causeCode = words.code;
+    this.leaseLosses = ended?.leaseLosses ?? 0;
     this.status = endOf(this.status, ended, { exit: this.exit, words });
     for (const kept of ended?.migrations ?? []) {
       const record = keptRecord(kept);

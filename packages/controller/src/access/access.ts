@@ -113,6 +113,15 @@ export class Access {
     return record;
   }
 
+  /** The cluster's first user, once: one that was removed since does not come back. */
+  async beginWith(name: string, passwordHash: string): Promise<boolean> {
+    if (await this.store.get(FIRST_ADMIN)) return false;
+    const record: UserRecord = { name, role: 'admin', password: passwordHash, createdAtMs: this.now() };
+    if ((await this.users()).length === 0) await putJson(this.store, userKey(name), record);
+    await putJson(this.store, FIRST_ADMIN, { name, createdAtMs: this.now() });
+    return true;
+  }
+
   async removeUser(name: string): Promise<void> {
     if (!(await this.user(name))) throw new Refusal('no-user', `there is no user ${name}`);
     await this.store.delete(userKey(name));
@@ -206,5 +215,6 @@ export class Access {
   }
 }
 
+const FIRST_ADMIN = 'access/first-admin';
 const userKey = (name: string): string => `users/${name.replace(/[^A-Za-z0-9-]/g, (mark) => `=${mark.codePointAt(0)!.toString(16)}=`)}`;
 const DUMMY = hashPassword('nobody');

@@ -3,6 +3,7 @@
  * agent's, which opens one of its own when it is ordered to. When the VM has moved, the next
  * agent is asked, and the user's stream goes on.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { CONSOLE_TIMEOUT_MS, MAX_CONSOLE_MESSAGES, MAX_CONSOLES } from '../limits';
 import { Refusal } from '../core/errors';
 import { runnerOf, type Runner, whereabouts } from '../core/state';
@@ -13,6 +14,8 @@ import { Queue } from '../rpc/queue';
 import type { Call, Message } from '../rpc/rpc';
 
 const QUICK_MS = 15_000;
+/** Between two looks for where a VM is that moves. */
+const LOOK_MS = 100;
 
 interface Relay {
   readonly hostId: string;
@@ -45,13 +48,15 @@ export class Consoles {
       });
     let lastHost = '';
     while (!over) {
-      const runner = await this.runner(leadership, name);
-      if (lastHost && runner.host.record.id === lastHost) return;
+      const runner = lastHost ? await this.nextRunner(leadership, name, lastHost, () => over) : await this.runner(leadership, name);
+      if (!runner) return;
       if (lastHost) yield { data: new Uint8Array(), note: `moved to ${runner.host.record.name}` };
       lastHost = runner.host.record.id;
       const { id, relay } = await this.openRelay(leadership, runner, console);
       current = relay;
       try {
+        // Empty: the console is open, also that of a guest that prints nothing.
+        yield { data: new Uint8Array(), note: '' };
         yield* relay.toUser;
       } finally {
         relay.toAgent.end();
@@ -76,6 +81,20 @@ export class Consoles {
       .catch(() => undefined)
       .finally(() => relay.toUser.end());
     yield* relay.toAgent;
+  }
+
+  /** Where the VM is after its console there has ended: a source may end it before the move is known here. */
+  private async nextRunner(leadership: Leadership, name: string, lastHost: string, over: () => boolean): Promise<Runner | undefined> {
+    for (let waitedMs = 0; waitedMs < CONSOLE_TIMEOUT_MS && !over(); waitedMs += LOOK_MS) {
+      const [runner, isMoving] = await leadership.ask((ctx) => {
+        const vm = findVm(ctx, name);
+        return [runnerOf(ctx.state, vm), vm.migrationId !== ''] as const;
+      });
+      if (runner?.host.sessionId && runner.host.record.id !== lastHost) return runner;
+      if (!isMoving) return undefined;
+      await sleep(LOOK_MS);
+    }
+    return undefined;
   }
 
   private runner(leadership: Leadership, name: string): Promise<Runner> {

@@ -83,6 +83,7 @@ function readHost(host: Message): HostReport {
     },
     warnings: texts(host, 'warnings'),
     totalMemoryBytes: number(host, 'totalMemoryBytes'),
+    metricsAddress: text(host, 'metricsAddress'),
   };
 }
 

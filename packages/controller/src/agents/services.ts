@@ -59,7 +59,7 @@ async function join(ports: AgentPorts, request: Message): Promise<object> {
   await ports.access.useJoinToken(text(request, 'token'), hostName);
   const { certificatePem, endsAtMs } = await ports.authority.issueAgent(text(request, 'csrPem'), hostId, hostName);
   await leadership.ask((ctx) => addHost(ctx, { id: hostId, name: hostName, certificateEndsAtMs: endsAtMs }));
-  ports.log.info({ host: hostId, name: hostName }, 'a host has joined');
+  ports.log.info({ host: hostName, hostId }, 'a host has joined');
   return { hostId, certificatePem, caPem: ports.authority.caPem, controllers: ports.controllers() };
 }
 

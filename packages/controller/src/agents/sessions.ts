@@ -26,12 +26,22 @@ export interface SessionPorts {
   /** A host refused a hello's term: it has obeyed a newer one than ours. */
   newerTerm(term: number): void;
   counters(hostId: string, report: Message): void;
+  /** Told of what comes, and how sessions end. */
+  readonly observer?: SessionObserver;
+}
+
+export interface SessionObserver {
+  /** @param kind the field of AgentMessage that is set */
+  agentSaid(kind: string): void;
+  sessionEnded(reason: 'closed' | 'silent' | 'replaced' | 'not_leader' | 'protocol' | 'other'): void;
 }
 
 interface Session {
   readonly hostId: string;
   readonly term: number;
   readonly out: Queue<Message>;
+  /** Why it ends, where that is known before it does. */
+  end?: 'silent' | 'replaced' | 'not_leader' | 'protocol' | 'other';
 }
 
 export class Sessions {
@@ -49,12 +59,16 @@ export class Sessions {
     if (!session) return;
     const message = writeSaying(saying, session.term);
     if (message) session.out.put(message);
-    else session.out.end();
+    else {
+      session.end ??= 'replaced';
+      session.out.end();
+    }
   }
 
   /** Leading has ended: agents look for the next leader. */
   endAll(): void {
     for (const session of this.open.values()) {
+      session.end ??= 'not_leader';
       session.out.put({ notLeader: { controllers: this.ports.controllers() } });
       session.out.end();
     }
@@ -83,6 +97,7 @@ export class Sessions {
       yield* session.out;
     } finally {
       this.open.delete(sessionId);
+      ports.observer?.sessionEnded(session.end ?? 'closed');
       leadership.report(hostId, sessionId, { is: 'gone' });
       await Promise.race([listening, new Promise((resolve) => setTimeout(resolve, 1_000).unref())]);
     }
@@ -98,11 +113,15 @@ export class Sessions {
     const { ports } = this;
     const { hostId, out } = session;
     let greeted = false;
-    const silent = setTimeout(() => out.end(new Refusal('invalid', 'no Hello came')), HELLO_TIMEOUT_MS);
+    const silent = setTimeout(() => {
+      session.end ??= 'silent';
+      out.end(new Refusal('invalid', 'no Hello came'));
+    }, HELLO_TIMEOUT_MS);
     silent.unref();
     try {
       for await (const message of requests) {
         const hello = inner(message, 'hello');
+        ports.observer?.agentSaid(Object.keys(message).find((field) => field !== 'term' && message[field]) ?? 'other');
         if (!greeted && !hello) throw new Refusal('invalid', 'a session begins with Hello');
         if (hello) {
           greeted = true;
@@ -116,21 +135,24 @@ export class Sessions {
       }
       out.end();
     } catch (error) {
-      ports.log.info({ host: hostId, peer: call.peer, error: (error as Error).message }, 'a session has ended');
+      session.end ??= error instanceof Refusal ? 'protocol' : 'other';
+      ports.log.info({ hostId, peer: call.peer, error: (error as Error).message }, 'a session has ended');
       out.end(error instanceof Refusal ? error : undefined);
     } finally {
       clearTimeout(silent);
     }
   }
 
-  private greet(hello: Message, leadership: Leadership, { hostId, out, term }: Session): void {
+  private greet(hello: Message, leadership: Leadership, session: Session): void {
     const { ports } = this;
+    const { hostId, out, term } = session;
     const host = leadership.state.hosts.get(hostId);
     const speaks = text(inner(inner(hello, 'host'), 'facts'), 'hostId');
     if (speaks && speaks !== hostId) throw new Refusal('role', `the certificate is of host ${hostId}, the report of ${speaks}`);
     const highest = number(hello, 'highestTerm');
     if (highest > term) {
       ports.newerTerm(highest);
+      session.end ??= 'not_leader';
       out.put({ notLeader: { controllers: ports.controllers() } });
       return out.end();
     }
@@ -146,6 +168,6 @@ export class Sessions {
         maintenance: host !== undefined && host.record.maintenance !== 'no',
       },
     });
-    ports.log.info({ host: hostId, vmms: messages(hello, 'vmms').length }, 'an agent is connected');
+    ports.log.info({ host: host?.record.name, hostId, vmms: messages(hello, 'vmms').length }, 'an agent is connected');
   }
 }

@@ -6,7 +6,9 @@ import type { Identity } from '../access/access';
 import type { ApiPorts, ApiService } from './ports';
 import { type RoleName, suffices } from './roles';
 
-export function accessService({ access, cluster }: ApiPorts): ApiService {
+export function accessService(ports: ApiPorts): ApiService {
+  const { access, cluster } = ports;
+  const tell = (actor: string, line: string): Promise<void> => tellAccess(ports, actor, line);
   const identityView = ({ user, role, by, endsAtMs }: Identity): object => ({
     user,
     role: roleName(role),
@@ -26,24 +28,41 @@ export function accessService({ access, cluster }: ApiPorts): ApiService {
       return {};
     },
     ListUsers: async () => ({ users: (await access.users()).map(userView) }),
-    PutUser: async (request) => userView(await access.putUser(text(request, 'name'), readRole(request), text(request, 'password'))),
-    RemoveUser: async (request) => {
+    PutUser: async (request, { identity }) => {
+      const user = await access.putUser(text(request, 'name'), readRole(request), text(request, 'password'));
+      await tell(identity.user, `user ${user.name} has the role ${user.role}${text(request, 'password') ? ' and a new password' : ''}`);
+      return userView(user);
+    },
+    RemoveUser: async (request, { identity }) => {
       await access.removeUser(text(request, 'name'));
+      await tell(identity.user, `user ${text(request, 'name')} was removed`);
       return {};
     },
-    CreateToken: (request, { identity }) => {
+    CreateToken: async (request, { identity }) => {
       const role = readRole(request) || 'view';
       if (!suffices(identity.role, role)) throw new Refusal('role', 'a token may do no more than its maker');
-      return access.createToken(identity.user, text(request, 'name'), role, number(request, 'validMs'));
+      const token = await access.createToken(identity.user, text(request, 'name'), role, number(request, 'validMs'));
+      await tell(identity.user, `a token ${text(request, 'name')} with the role ${role} was made`);
+      return token;
     },
     ListTokens: async () => ({
       tokens: (await access.tokens()).map(({ kind: _, role, ...rest }) => ({ ...rest, role: roleName(role), usedAtMs: 0 })),
     }),
-    RevokeToken: async (request) => {
+    RevokeToken: async (request, { identity }) => {
       await access.revokeToken(text(request, 'tokenId'));
+      await tell(identity.user, `token ${text(request, 'tokenId')} was revoked`);
       return {};
     },
   };
+}
+
+/** Writes it into the timeline. What was done is done, also where no event can be written. */
+export async function tellAccess({ leadership }: Pick<ApiPorts, 'leadership'>, actor: string, line: string): Promise<void> {
+  try {
+    await leadership().ask((ctx) => ctx.tell({ kind: 'access.changed', actor, cause: 'operator', line }));
+  } catch {
+    // Another controller leads, and this one writes no events.
+  }
 }
 
 const roleName = (role: RoleName): string => enumName('ROLE_', role === 'none' ? '' : role);

@@ -152,10 +152,14 @@ function readClusterSettings(given: Message | undefined, now: Settings): Setting
     hostFailures: number(given, 'hostFailures'),
     restartVms: flag(given, 'restartVms'),
     balanceMode: mode,
-    migration: readSettings(inner(given, 'migration')),
+    migration: set(readSettings(inner(given, 'migration'))),
     revision: number(given, 'revision'),
   };
 }
+
+/** In MigrationSettings 0 says: as usual. */
+const set = (settings: ReturnType<typeof readSettings>): ReturnType<typeof readSettings> =>
+  Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== 0));
 
 function statusOf(ports: ApiPorts): object {
   const { state, term } = ports.leadership();

@@ -3,6 +3,7 @@ import { drainHost, removeHost, resumeHost } from '../core/cluster-requests';
 import { findHost } from '../core/vm-requests';
 import { flag, inner, number, text } from '../rpc/fields';
 import { readSettings } from '../rpc/spec-codec';
+import { tellAccess } from './access';
 import type { Message } from '../rpc/rpc';
 import type { Leadership } from '../leader/leadership';
 import type { ApiPorts, ApiService } from './ports';
@@ -20,8 +21,9 @@ export function hostsService(ports: ApiPorts): ApiService {
         hosts: [...ctx.state.hosts.values()].sort((a, b) => (a.record.name < b.record.name ? -1 : 1)).map((one) => hostView(ctx, one)),
       })),
     WatchHosts: { stream: (_, { signal }) => watchHosts(ports, ports.leadership(), signal) },
-    CreateJoinToken: async (request) => {
+    CreateJoinToken: async (request, { identity }) => {
       const { token, endsAtMs } = await ports.access.createJoinToken(text(request, 'hostName'), number(request, 'validMs'));
+      await tellAccess(ports, identity.user, `a token for host ${text(request, 'hostName')} to join with was made`);
       const { addresses, seal } = ports.joining();
       return { token: seal(token), endsAtMs, controllers: addresses };
     },

@@ -25,7 +25,15 @@ export class Told extends Error {
   }
 }
 
-export function apiServices(ports: ApiPorts, log: Logger, newId: () => string): Services {
+/** Told of each call: how it ended, by its gRPC status. */
+export interface CallObserver {
+  call(method: string): (code: string) => void;
+  stream(method: string): (code: string) => void;
+}
+
+const NOBODY: CallObserver = { call: () => () => undefined, stream: () => () => undefined };
+
+export function apiServices(ports: ApiPorts, log: Logger, newId: () => string, observer?: CallObserver): Services {
   const all = {
     Vms: vmsService(ports),
     Hosts: hostsService(ports),
@@ -35,7 +43,7 @@ export function apiServices(ports: ApiPorts, log: Logger, newId: () => string): 
     Cluster: clusterService(ports),
     Access: accessService(ports),
   };
-  const guard = new Guard(ports, log, newId);
+  const guard = new Guard(ports, log, newId, observer);
   return Object.fromEntries(
     Object.entries(all).map(([service, methods]) => [
       service,
@@ -49,16 +57,23 @@ export class Guard {
     private readonly ports: Pick<ApiPorts, 'access'>,
     private readonly log: Logger,
     private readonly newId: () => string,
+    private readonly observer: CallObserver = NOBODY,
   ) {}
 
   wrap(service: string, name: string, method: ApiMethod): Method {
     if (typeof method === 'function') {
       return {
         unary: async (request, call) => {
+          const ended = this.observer.call(`${service}.${name}`);
+          let code = 'OK';
           try {
             return await method(request, await this.admit(service, name, call));
           } catch (error) {
-            throw this.tell(error, service, name);
+            const known = this.tell(error, service, name);
+            code = known.status;
+            throw known;
+          } finally {
+            ended(code);
           }
         },
       };
@@ -74,10 +89,16 @@ export class Guard {
     call: Call,
     begin: (call: ApiCall) => AsyncIterable<object>,
   ): AsyncIterable<object> {
+    const ended = this.observer.stream(`${service}.${name}`);
+    let code = 'OK';
     try {
       yield* begin(await this.admit(service, name, call));
     } catch (error) {
-      throw this.tell(error, service, name);
+      const known = this.tell(error, service, name);
+      code = known.status;
+      throw known;
+    } finally {
+      ended(code);
     }
   }
 

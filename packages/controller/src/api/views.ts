@@ -23,7 +23,7 @@ export function vmView(state: ClusterState, vm: Vm): object {
     migrationId: vm.migrationId,
     operationId: vm.operationId || vm.migrationId,
     createdAtMs: record.createdAtMs,
-    startedAtMs: runner?.report.startedAtMs ?? 0,
+    startedAtMs: runner ? record.begunAtMs || runner.report.startedAtMs : 0,
     seenAtMs: vm.seenAtMs,
     leaseEpoch: record.epoch,
     pauses: runner?.report.pauses ?? [],

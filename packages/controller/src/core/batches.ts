@@ -3,8 +3,8 @@
  * stop) of its own; one that fails does not keep the others from going on, and is named in the end.
  */
 import type { Context } from './context';
-import { end, index } from './endings';
-import { BATCH_MS, DRAIN_PASSES, MAX_BATCH_ITEMS, MIGRATION_MS, QUICK_ORDER_MS } from './limits';
+import { end, index, tellStarted } from './endings';
+import { BATCH_MS, DRAIN_PASSES, LEAVE_MS, MAX_BATCH_ITEMS, MIGRATION_MS, QUICK_ORDER_MS } from './limits';
 import { beginMigration, cancelMigration } from './migrations';
 import { begin, blank, cancel, saveOperation } from './operations';
 import type { OperationItem, OperationRecord } from './records';
@@ -60,10 +60,11 @@ export function balanceByItself(ctx: Context): void {
 function beginBatch(ctx: Context, kind: 'drain-host' | 'balance', draft: BatchDraft): OperationRecord {
   const { otherwise = 'leave', settings = {}, concurrent = 0 } = draft;
   const operation = {
-    ...blank(ctx, kind, { ...draft, cause: 'operator', timeMs: draft.timeMs ?? BATCH_MS }),
+    ...blank(ctx, kind, { ...draft, cause: draft.actor === 'controller' ? 'policy' : 'operator', timeMs: draft.timeMs ?? BATCH_MS }),
     arguments: { otherwise, settings, concurrent, pass: 1 },
   };
   index(ctx, operation);
+  tellStarted(ctx, operation);
   ctx.timers.set(`deadline/${operation.id}`, operation.deadlineAtMs);
   return operation;
 }
@@ -144,9 +145,18 @@ export function advance(ctx: Context, operation: OperationRecord): void {
   // A VM may still be on its way to a host that is being emptied.
   const coming =
     operation.kind === 'drain-host' && !operation.cancelWanted && (ctx.state.hosts.get(operation.hostId)?.migrationIds.size ?? 0) > 0;
-  if (open === 0 && !coming) return finish(ctx, operation);
+  if (open === 0 && !coming && !isBeingLeft(ctx, operation)) return finish(ctx, operation);
   ctx.timers.set(`operation/${operation.id}`, ctx.now + POLL_MS);
   saveOperation(ctx, operation);
+}
+
+/** Processes of VMs that have moved away end a moment later: only then nothing runs there. For one that does not, nobody waits long. */
+function isBeingLeft(ctx: Context, operation: OperationRecord): boolean {
+  const host = ctx.state.hosts.get(operation.hostId);
+  if (operation.kind !== 'drain-host' || operation.cancelWanted || !host?.sessionId || host.vmms.size === 0 || vmsOn(ctx, host).length > 0) return false;
+  const { leftAtMs = ctx.now } = operation.arguments;
+  operation.arguments = { ...operation.arguments, leftAtMs };
+  return ctx.now - leftAtMs < LEAVE_MS;
 }
 
 /** True: it is under way. */
@@ -189,6 +199,7 @@ function begin1(ctx: Context, operation: OperationRecord, item: OperationItem, v
 /** A migration or operation of one of its items has ended. */
 export function onChildEnded(ctx: Context, operation: OperationRecord, childId: string): void {
   const item = operation.items.find(({ migrationId, operationId }) => migrationId === childId || operationId === childId);
+  if (!item && childId === operation.hostId) return advance(ctx, operation);
   if (item?.state !== 'running') return;
   const migration = ctx.state.migrations.get(childId);
   const child = ctx.state.operations.get(childId);
@@ -276,7 +287,7 @@ function finish(ctx: Context, operation: OperationRecord): void {
           kind: 'host.maintenance',
           hostId: host.record.id,
           operationId: operation.id,
-          line: `${host.record.name} is empty: safe to power off`,
+          line: emptyLine(host),
         });
     }
   }
@@ -291,7 +302,7 @@ function finish(ctx: Context, operation: OperationRecord): void {
   if (failed.length === 0 && left.length === 0)
     return end(ctx, operation, {
       state: 'succeeded',
-      line: draining ? `${host.record.name} is empty: safe to power off` : summary(operation),
+      line: draining ? emptyLine(host) : summary(operation),
     });
   const state =
     failed.length < operation.items.length ? 'partial' : failed.every((item) => item.state === 'unknown') ? 'unknown' : 'failed';
@@ -301,6 +312,9 @@ function finish(ctx: Context, operation: OperationRecord): void {
     : summary(operation);
   end(ctx, operation, { state, code: failed[0]?.errorCode || 'blocked', line });
 }
+
+const emptyLine = ({ record, vmms }: Host): string =>
+  vmms.size === 0 ? `${record.name} is empty: safe to power off` : `${record.name} runs no VMs; a process of one that left has not ended yet`;
 
 const summary = ({ items }: OperationRecord): string => {
   const done = items.filter(({ state }) => state === 'succeeded').length;

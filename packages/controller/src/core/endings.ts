@@ -17,6 +17,13 @@ export function index(ctx: Context, operation: OperationRecord): void {
   else state.ended.add(operation.id);
 }
 
+export function tellStarted(ctx: Context, operation: OperationRecord): void {
+  const { id, vmId, vmName, hostId, actor, cause, kind } = operation;
+  const about = vmName || (hostId ? ctx.state.hostName(hostId) : '');
+  const line = `${kind}${about ? ` ${about}` : ''} has begun`;
+  ctx.tell({ kind: 'operation.started', line, vmId, hostId, operationId: id, actor, cause, attributes: { operation: kind } });
+}
+
 export function end(ctx: Context, operation: OperationRecord, { state, line, code }: Ending): void {
   operation.state = state;
   operation.line = line.slice(0, MAX_LINE);

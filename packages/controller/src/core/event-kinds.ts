@@ -52,6 +52,7 @@ export const EVENT_KINDS = {
   'target.cleaned': { severity: 'info', doc: "a migration's waiting process was found after its end, and removed" },
   'cluster.changed': { severity: 'info', doc: 'settings, rules, groups or the CPU baseline were changed' },
   'balance.proposed': { severity: 'info', doc: 'moves that would even out the load; nothing is done' },
+  'access.changed': { severity: 'info', doc: 'users, roles or tokens were changed' },
   'controller.leads': { severity: 'info', doc: 'a controller leads from now on' },
 } as const satisfies Record<string, EventKindRow>;
 

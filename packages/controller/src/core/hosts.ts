@@ -127,7 +127,7 @@ export function onOrderResult(ctx: Context, host: Host, result: OrderResult): vo
   if (result.code === 'old-term') return pending && ctx.stepDown();
   // The VMM in a result is not looked at: a result may come again long after its VMM has ended. Its report came before.
   if (FINAL.has(result.state)) ctx.say(host, { say: 'acknowledge', orderIds: [result.orderId], migrationIds: [] });
-  if (!pending) return;
+  if (!pending) return tellLate(ctx, host, result);
   if (pending.owner === 'operation') {
     const operation = ctx.state.operations.get(pending.ownerId);
     if (operation) onResult(ctx, operation, result);
@@ -139,6 +139,13 @@ export function onOrderResult(ctx: Context, host: Host, result: OrderResult): vo
     const operation = ctx.state.operations.get(pending.ownerId.replace(/^cancel\//, ''));
     if (operation) onUndone(ctx, operation, result);
   }
+}
+
+/** Whoever gave the order has ended meanwhile, or was another leader's; one that was refused has changed nothing. */
+function tellLate(ctx: Context, host: Host, { orderId, state, line }: OrderResult): void {
+  if (state !== 'done' && state !== 'failed' && state !== 'unknown') return;
+  const what = `${host.record.name} answered an order after it was waited for: ${state}${line ? `, ${line}` : ''}`;
+  ctx.tell({ kind: 'order.late', hostId: host.record.id, line: what, cause: 'report', attributes: { order: orderId } });
 }
 
 export function heard(ctx: Context, host: Host): void {

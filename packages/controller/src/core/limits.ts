@@ -17,6 +17,8 @@ export const PREPARE_MS = 60_000;
 export const INCOMING_WAIT_MS = 120_000;
 /** From a migration's end at one side to the word of the other. */
 export const SETTLE_MS = 30_000;
+/** For the source's last record once the VM is known to run at the target: reports are a tenth of a second apart. */
+export const LAST_RECORD_MS = 2_000;
 /** For the answer that nothing is left on the target; the reaper sees to it later if there is none. */
 export const CLEAN_MS = 20_000;
 /** How long a cancelled migration may take to say that it has ended: the switchover's own limits are far below. */
@@ -39,6 +41,8 @@ export const LAST_RESTART_MS = 5 * 60_000;
 /** A VM that has run for so long begins at the first again. */
 export const RESTART_FORGOTTEN_MS = 10 * 60_000;
 
+/** For the processes of VMs that have left a host that is being emptied to end. */
+export const LEAVE_MS = 20_000;
 /** Times that a drain looks again for VMs that came to the host while it was being emptied. */
 export const DRAIN_PASSES = 3;
 

@@ -68,6 +68,7 @@ export function beginMigration(ctx: Context, draft: MigrationDraft): MigrationRe
   };
   takeUpMigration(ctx, migration);
   saveMigration(ctx, migration);
+  if (mustWait(ctx, migration)) tell(ctx, migration, 'migration.queued', `${migration.vmName} waits for its turn to move from ${nameOf(ctx, migration.sourceHostId)}`);
   ctx.signals.push({ signal: 'queue' });
   return migration;
 }
@@ -114,6 +115,9 @@ export function tryQueue(ctx: Context): void {
   }
 }
 
+const mustWait = (ctx: Context, { sourceHostId, targetHostId }: MigrationRecord): boolean =>
+  ctx.state.moving.size >= ctx.state.settings.migrationsInCluster || !hasRoom(ctx, sourceHostId) || (targetHostId !== '' && !hasRoom(ctx, targetHostId));
+
 function hasRoom(ctx: Context, hostId: string): boolean {
   const host = ctx.state.hosts.get(hostId);
   return host !== undefined && host.migrationIds.size < ctx.state.settings.migrationsPerHost;
@@ -150,10 +154,14 @@ const purposeOf = ({ cause }: MigrationRecord): 'operator' | 'drain' | 'balance'
   cause === 'drain' || cause === 'balance' ? cause : 'operator';
 
 function prepare(ctx: Context, migration: MigrationRecord): void {
-  const { place, spec } = ctx.state.vms.get(migration.vmId)!.record;
+  const vm = ctx.state.vms.get(migration.vmId)!;
+  const { place } = vm.record;
+  // With what the guest was given where it runs, so that the target's process is ready for it before it comes.
+  const given = runnerOf(ctx.state, vm)?.report.facts?.cpu.features ?? [];
+  const spec = given.length > 0 ? { ...vm.record.spec, cpuFeatures: given } : vm.record.spec;
   migration.stage = 'preparing';
   migration.line = `${nameOf(ctx, migration.targetHostId)} starts a process for it`;
-  migration.epoch = ctx.state.vms.get(migration.vmId)!.record.epoch;
+  migration.epoch = vm.record.epoch;
   migration.prepareOrderId = ctx.order(migration.targetHostId, 'migration', migration.id, {
     id: migration.prepareOrderId,
     vmId: migration.vmId,
@@ -310,7 +318,8 @@ export function settle(ctx: Context, migration: MigrationRecord, timeIsUp = fals
   if ((migration.stage !== 'sending' && migration.stage !== 'settling') || migration.outcome) return;
   const verdict = judge(ctx.state, migration, timeIsUp);
   if (verdict.is === 'decided') decide(ctx, migration, verdict.outcome, verdict.vmIs, verdict.line, verdict.code);
-  else if (verdict.is === 'ending' && migration.stage === 'sending') settling(ctx, migration, verdict.line);
+  else if (verdict.is === 'ending' && (migration.stage === 'sending' || (verdict.waitMs !== undefined && migration.line !== verdict.line)))
+    settling(ctx, migration, verdict.line, verdict.waitMs);
 }
 
 /** Something was reported of its VM. */
@@ -361,7 +370,7 @@ export function decide(ctx: Context, migration: MigrationRecord, outcome: Migrat
 }
 
 /** Without an outcome: it is being found out. */
-export function settling(ctx: Context, migration: MigrationRecord, line: string): void {
+export function settling(ctx: Context, migration: MigrationRecord, line: string, waitMs = SETTLE_MS): void {
   migration.stage = 'settling';
   migration.line = line;
   if (migration.outcome)
@@ -371,7 +380,7 @@ export function settling(ctx: Context, migration: MigrationRecord, line: string)
       timeMs: CLEAN_MS,
       body: { kind: 'dropIncoming', migrationId: migration.id },
     });
-  ctx.timers.set(`stage/${migration.id}`, ctx.now + (migration.outcome ? CLEAN_MS : SETTLE_MS));
+  ctx.timers.set(`stage/${migration.id}`, ctx.now + (migration.outcome ? CLEAN_MS : waitMs));
   saveMigration(ctx, migration);
 }
 
@@ -414,7 +423,7 @@ function finishMigration(ctx: Context, migration: MigrationRecord): void {
 function tell(
   ctx: Context,
   { id, vmId, actor, cause, sourceHostId }: MigrationRecord,
-  kind: 'migration.started' | `migration.${'completed' | 'cancelled' | 'failed' | 'unknown'}`,
+  kind: 'migration.queued' | 'migration.started' | `migration.${'completed' | 'cancelled' | 'failed' | 'unknown'}`,
   line: string,
 ): void {
   ctx.tell({ kind, line, vmId, hostId: sourceHostId, migrationId: id, operationId: id, actor, cause });

@@ -10,7 +10,7 @@
  * "failed" is only said of what is known not to have happened.
  */
 import type { Context } from './context';
-import { end, index, type Ending } from './endings';
+import { end, index, tellStarted, type Ending } from './endings';
 import { KINDS, type Kind, type Phase } from './kinds';
 import { QUICK_ORDER_MS, SETTLE_MS, SLOW_ORDER_MS, START_ATTEMPTS } from './limits';
 import type { OrderBody } from './orders';
@@ -47,6 +47,7 @@ export function begin(ctx: Context, draft: Draft): OperationRecord {
     arguments: { ...draft.arguments, epoch: record.epoch, wantedBefore: record.wanted, hostBefore: record.hostId },
   };
   index(ctx, operation);
+  tellStarted(ctx, operation);
   vm.operationId = operation.id;
   const source = ctx.state.vms.get(operation.arguments.sourceVmId ?? '');
   if (source) source.operationId = operation.id;
@@ -198,6 +199,7 @@ function tryElsewhere(ctx: Context, operation: OperationRecord, vm: Vm): boolean
   if (!hostId) return false;
   operation.arguments = { ...operation.arguments, triedHosts: tried };
   operation.hostId = hostId;
+  ctx.touch('vm', vm.record.id);
   enter(ctx, operation, vm, operation.phase);
   return true;
 }

@@ -22,6 +22,8 @@ export interface VmRecord {
   cpu: CpuFacts | undefined;
   machineVersion: number;
   movedAtMs: number;
+  /** When a process began it from its disks or its saved state; a move changes nothing of it. Absent: never, or before this was kept. */
+  begunAtMs?: number;
   /** There is a saved state. */
   suspended: boolean;
   /** Being made: its folder may not be there yet. */
@@ -87,6 +89,8 @@ export interface OperationArguments {
   readonly settings?: SettingsChange;
   readonly concurrent?: number;
   readonly pass?: number;
+  /** Of a drain: when the last VM had left, ms. */
+  readonly leftAtMs?: number;
 }
 
 export interface OperationItem {

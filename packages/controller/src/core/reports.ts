@@ -45,6 +45,8 @@ export interface HostReport {
   readonly load: HostLoad;
   readonly warnings: readonly string[];
   readonly totalMemoryBytes: number;
+  /** http://HOST:PORT or https://HOST:PORT; empty or left out: it serves none. */
+  readonly metricsAddress?: string;
 }
 
 export interface LeaseView {

@@ -184,7 +184,7 @@ function entryOf(state: ClusterState, vm: Vm): VmEntry {
     networks: spec.networks.map(({ network }) => network),
     localDevices: runner?.report.facts?.localDevices ?? [],
   };
-  const hostId = runner?.host.record.id ?? (record.hostId || null);
+  const hostId = runner?.host.record.id ?? (record.hostId || willStartOn(state, vm));
   return vmEntry({
     facts,
     hostId,
@@ -200,6 +200,12 @@ function entryOf(state: ClusterState, vm: Vm): VmEntry {
     lastHostId: hostId,
     movedAtMs: record.movedAtMs || null,
   });
+}
+
+/** A VM that is being made and then starts is promised its host's memory from the beginning, or all that are made at once would go to one. */
+function willStartOn(state: ClusterState, vm: Vm): string | null {
+  const operation = state.operations.get(vm.operationId);
+  return operation?.vmId === vm.record.id && operation.arguments.start && operation.hostId ? operation.hostId : null;
 }
 
 function verdictOf({ hostId, name, blockers, instead, missingFeatures, missingUsedFeatures, broken, score, parts }: Found): Verdict {

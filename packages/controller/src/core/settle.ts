@@ -4,12 +4,13 @@
  * Pure: the rows below are asked in order, and the first that speaks is the answer.
  */
 import type { MigrationOutcome, MigrationRecord, VmIs } from './records';
+import { LAST_RECORD_MS } from './limits';
 import { type ClusterState, hasVmmAt, runnerOf, type Vm } from './state';
 
 export type Judgement =
   | { readonly is: 'decided'; readonly outcome: MigrationOutcome; readonly vmIs: VmIs; readonly line: string; readonly code: string }
   /** One side has ended; the other's word is waited for. */
-  | { readonly is: 'ending'; readonly line: string }
+  | { readonly is: 'ending'; readonly line: string; /** For no longer than this; left out: SETTLE_MS. */ readonly waitMs?: number }
   | { readonly is: 'going' };
 
 interface Facts {
@@ -38,6 +39,11 @@ const decided = (outcome: MigrationOutcome, vmIs: VmIs, line: string, code = 'in
 });
 
 const ROWS: readonly Row[] = [
+  // The source's last record has the pause and what it was made of.
+  ({ runsAtTarget, sourceSpeaks, timeIsUp, target, migration: { record } }) =>
+    runsAtTarget && sourceSpeaks && !timeIsUp && record && !record.outcome
+      ? { is: 'ending', line: `it runs on ${target}; the source's last record is waited for`, waitMs: LAST_RECORD_MS }
+      : undefined,
   ({ runsAtTarget, target, source }) => (runsAtTarget ? decided('completed', 'target', `moved from ${source} to ${target}`) : undefined),
   ({ migration: { record, targetOutcome }, targetSpeaks, target, timeIsUp }) =>
     record?.outcome !== 'completed' && targetOutcome !== 'runs'

@@ -1,7 +1,7 @@
 /**
  * Proves, over seeded schedules of users, hosts, agents and two controllers, with delays, cuts, doubled and
  * lost messages, crashes of everything and changes of leader: the rules at the head of testing/world.ts.
- * And that they can fail: cores broken on purpose are caught. Longer: `node test/simulation/run.mjs --seeds 10000`.
+ * And that they can fail: cores broken on purpose are caught. Longer: `npm run simulate -- --schedules 10000`.
  */
 import { type Rule, simulate } from '../testing/world';
 import type { Context } from './context';
@@ -32,6 +32,14 @@ test(`${SEEDS} schedules break no rule, and all that can happen did`, () => {
     'vm.removed',
   ];
   for (const what of wanted) expect([what, (counts[what] ?? 0) > 0]).toEqual([what, true]);
+}, 120_000);
+
+test('a larger cluster, full of VMs, keeps them as well', () => {
+  for (let seed = 1; seed <= 3; seed++) {
+    const { failure, counts } = simulate(seed, Core, { hosts: 10, vms: 120 });
+    expect(failure).toBeUndefined();
+    expect(counts['vm.created']).toBeGreaterThan(80);
+  }
 }, 120_000);
 
 const contextOf = (core: Core): Context => (core as unknown as { context: Context }).context;

@@ -9,6 +9,7 @@ import type { VmRecord, WantedState } from './records';
 import type { VmmReport } from './reports';
 import type { VmSpec } from './spec';
 import { type Host, isActive, runnerOf, type Vm } from './state';
+import { tellPauses, tellTwo } from './vm-events';
 
 interface End {
   readonly wanted?: WantedState;
@@ -44,8 +45,11 @@ export function observeVmm(ctx: Context, host: Host, report: VmmReport): void {
   const { state } = ctx;
   const vm = state.vms.get(report.vmId) ?? (isActive(report) && !report.ended ? adoptRunning(ctx, host, report) : undefined);
   if (report.ended) return endVmm(ctx, host, report);
+  const before = host.vmms.get(report.vmmId);
   host.vmms.set(report.vmmId, report);
   if (!vm) return;
+  tellPauses(ctx, host, vm, before, report);
+  if (!before) tellTwo(ctx, host, vm, report);
   vm.vmms.set(report.vmmId, host.record.id);
   vm.seenAtMs = ctx.now;
   if (isActive(report) && report.epoch > 0) own(ctx, host, vm, report);
@@ -58,6 +62,8 @@ export function endVmm(ctx: Context, host: Host, report: VmmReport): void {
   const vm = ctx.state.vms.get(report.vmId);
   const was = vm && runnerOf(ctx.state, vm);
   host.vmms.delete(report.vmmId);
+  // A drain may wait for the last one.
+  if (host.operationId && host.vmms.size === 0) ctx.signals.push({ signal: 'childEnded', parentId: host.operationId, childId: host.record.id });
   if (!vm) return;
   vm.vmms.delete(report.vmmId);
   ctx.touch('vm', vm.record.id);
@@ -91,6 +97,7 @@ function own(ctx: Context, host: Host, vm: Vm, report: VmmReport): void {
   if (report.epoch > record.epoch || record.hostId !== hostId || record.suspended || record.creating) {
     const other = record.hostId && record.hostId !== hostId ? ctx.state.hosts.get(record.hostId) : undefined;
     record.epoch = Math.max(report.epoch, record.epoch);
+    if (!report.incomingMigrationId) record.begunAtMs = report.startedAtMs;
     record.suspended = false;
     record.creating = false;
     record.cpu = report.facts?.cpu ?? record.cpu;

@@ -2,11 +2,12 @@
  * One term of leading: the core over what is stored, its clock, and what it sends where. It begins with
  * `start` and ends with `end`; a new term makes a new one, from the store.
  */
-import type { Store } from '@godwit/store';
+import { type Store, StoreError } from '@godwit/store';
 import type { Context, Message, Watched } from '../core/context';
 import { Core, type Report } from '../core/core';
 import { Refusal } from '../core/errors';
 import type { EventDraft } from '../core/event-kinds';
+import type { Planner } from '../core/planner';
 import { SchedulerPlanner } from '../core/scheduler-planner';
 import type { ClusterState } from '../core/state';
 import { loadRecords } from './keys';
@@ -24,6 +25,8 @@ export interface LeadershipOptions {
   readonly message: (message: Message) => void;
   readonly events: (events: readonly EventDraft[]) => void;
   readonly changed: (changed: readonly (readonly [Watched, string])[]) => void;
+  /** The core asks through it; left out: directly. */
+  readonly planner?: (planner: Planner) => Planner;
   /** The leadership is over; why. */
   readonly failed: (error: Error) => void;
 }
@@ -39,7 +42,7 @@ export class Leadership {
   private ended = false;
 
   private constructor(private readonly options: LeadershipOptions) {
-    this.core = new Core({ newId: options.newId, planner: this.planner });
+    this.core = new Core({ newId: options.newId, planner: options.planner?.(this.planner) ?? this.planner });
     this.pipeline = new Pipeline(options.store, {
       // A leader that has lost its term without having heard sends nothing more.
       message: (message) => options.mayAct() && options.message(message),
@@ -77,7 +80,8 @@ export class Leadership {
     this.sleep();
     try {
       await this.pipeline.take(output);
-    } catch {
+    } catch (error) {
+      if (error instanceof StoreError && !error.mayHaveHappened) throw new Refusal('store', error.message);
       throw new Refusal(
         'store',
         'it cannot be said whether this was begun: this controller has just lost the lead, or its store; look before you ask again',

@@ -22,7 +22,7 @@ export interface Sinks {
 
 export class Pipeline {
   private waiting: Output[] = [];
-  private settled: (() => void)[] = [];
+  private settled: ((error?: StoreError) => void)[] = [];
   private busy = false;
   private ended = false;
 
@@ -32,13 +32,14 @@ export class Pipeline {
     private readonly sinks: Sinks,
   ) {}
 
-  /** Resolves when the step is durable and its messages have left. @throws StoreError if the leadership has ended first */
+  /**
+   * Resolves when the step is durable and its messages have left.
+   * @throws StoreError if the leadership has ended first; `mayHaveHappened`: part of the step may be stored
+   */
   take(output: Output): Promise<void> {
-    if (this.ended) return Promise.reject(new StoreError('unavailable', 'this controller no longer leads'));
+    if (this.ended) return Promise.reject(over());
     this.waiting.push(output);
-    const done = new Promise<void>((resolve, reject) =>
-      this.settled.push(() => (this.ended ? reject(new StoreError('unavailable', 'this controller no longer leads')) : resolve())),
-    );
+    const done = new Promise<void>((resolve, reject) => this.settled.push((error) => (this.ended ? reject(error ?? over()) : resolve())));
     if (!this.busy) void this.run();
     return done;
   }
@@ -58,12 +59,13 @@ export class Pipeline {
         await this.save(steps);
       } catch (error) {
         this.end();
-        for (const settle of settled) settle();
+        for (const settle of settled) settle(error instanceof StoreError ? error : over(true));
         this.sinks.failed(error as Error);
         break;
       }
       if (!this.ended) for (const step of steps) this.release(step);
-      for (const settle of settled) settle();
+      // Stored, but its messages have not left.
+      for (const settle of settled) settle(over(true));
     }
     this.busy = false;
   }
@@ -74,14 +76,30 @@ export class Pipeline {
     if (changed.length > 0) this.sinks.changed(changed);
   }
 
+  /** @throws StoreError; `mayHaveHappened` unless it is certain that nothing of it is stored */
   private async save(steps: readonly Output[]): Promise<void> {
     const last = new Map<string, Save>();
     for (const { saves } of steps) for (const save of saves) last.set(keyOf(save.kind, save.id), save);
     const writes = [...last];
+    let stored = 0;
+    let failed = false;
     const worker = async (): Promise<void> => {
-      for (let write = writes.pop(); write && !this.ended; write = writes.pop()) await this.write(write[0], write[1].json);
+      for (let write = writes.pop(); write && !this.ended && !failed; write = writes.pop()) {
+        try {
+          await this.write(write[0], write[1].json);
+          stored++;
+        } catch (error) {
+          failed = true;
+          throw error;
+        }
+      }
     };
-    await Promise.all(Array.from({ length: Math.min(WRITES_AT_A_TIME, writes.length) }, worker));
+    const ends = await Promise.allSettled(Array.from({ length: Math.min(WRITES_AT_A_TIME, writes.length) }, worker));
+    const errors = ends.flatMap((end) => (end.status === 'rejected' ? [end.reason as unknown] : []));
+    if (errors.length === 0) return;
+    const [first] = errors;
+    const certain = stored === 0 && errors.every((error) => error instanceof StoreError && !error.mayHaveHappened);
+    throw first instanceof StoreError && !certain ? new StoreError(first.code, first.message, true) : first;
   }
 
   private async write(key: string, json: string | null): Promise<void> {
@@ -98,3 +116,6 @@ export class Pipeline {
     }
   }
 }
+
+const over = (mayHaveHappened = false): StoreError =>
+  new StoreError('unavailable', 'this controller no longer leads: ask again', mayHaveHappened);

@@ -52,6 +52,11 @@ export class FakeAgent {
     })();
   }
 
+  /** Something that an agent says by itself: a report of a VM, of the host. */
+  say(message: Message): void {
+    this.out.put(message);
+  }
+
   disconnect(): Promise<void> {
     this.out.end();
     return this.done;

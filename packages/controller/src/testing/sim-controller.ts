@@ -78,29 +78,31 @@ export class SimController {
     if (!this.committing) this.commit();
   }
 
+  /** As leader/pipeline.ts: all that waits is saved together, and what it says leaves when that is done. */
   private commit(): void {
     const { world, term, core } = this;
-    const output = this.outputs.shift();
-    this.committing = output !== undefined;
-    if (!output) return;
+    const outputs = this.outputs.splice(0);
+    this.committing = outputs.length > 0;
+    if (outputs.length === 0) return;
+    const saves = outputs.flatMap((output) => output.saves);
     const done = (): void => {
       if (!this.alive || this.core !== core) return;
-      if (output.saves.length > 0) {
-        if (world.store.term !== term) {
-          world.count('fenced');
-          return this.stop();
-        }
-        for (const { kind, id, json } of output.saves) {
-          if (json === null) world.store.values.delete(`${kind}/${id}`);
-          else world.store.values.set(`${kind}/${id}`, json);
-        }
+      if (saves.length > 0 && world.store.term !== term) {
+        world.count('fenced');
+        return this.stop();
       }
-      for (const event of output.events) world.heard(this, event);
-      for (const message of output.messages) world.host(message.hostId)?.receive(message, term);
-      if (output.stepDown && world.store.term !== term) return this.stop();
+      for (const { kind, id, json } of saves) {
+        if (json === null) world.store.values.delete(`${kind}/${id}`);
+        else world.store.values.set(`${kind}/${id}`, json);
+      }
+      for (const output of outputs) {
+        for (const event of output.events) world.heard(this, event);
+        for (const message of output.messages) world.host(message.hostId)?.receive(message, term);
+        if (output.stepDown && world.store.term !== term) return this.stop();
+      }
       this.commit();
     };
-    if (output.saves.length > 0) world.after(world.random.between(1, 20), done);
+    if (saves.length > 0) world.after(world.random.between(1, 20), done);
     else done();
   }
 

@@ -13,7 +13,6 @@ import { SimVmm } from './sim-vmm';
 import type { World } from './world';
 
 const REPORT_MS = 5_000;
-export const HOST_MEMORY = 8 * 2 ** 30;
 
 interface Session {
   readonly id: string;
@@ -349,7 +348,7 @@ export class SimHost {
         name: this.id,
         cpu: { vendor: 'GenuineIntel', features: ['cmov', 'sse2'], xsaveBytes: 4096 },
         cpus: 8,
-        freeMemoryBytes: HOST_MEMORY - used,
+        freeMemoryBytes: this.world.hostMemory - used,
         protocol: { oldest: 1, newest: 1 },
         machineVersions: { oldest: 1, newest: 1 },
         datastores: ['ds'],
@@ -369,7 +368,7 @@ export class SimHost {
         cpuPressure: 0,
       },
       warnings: [],
-      totalMemoryBytes: HOST_MEMORY,
+      totalMemoryBytes: this.world.hostMemory,
     };
   }
 

@@ -2,12 +2,16 @@
  * The lease of one VM in the simulation: one record that changes atomically. Its protocol on real
  * storage is proved in packages/lease; here it is what decides, as it does there.
  */
+import type { SimVmm } from './sim-vmm';
+
 export const LEASE_MS = 10_000;
 export const BEAT_MS = 2_000;
 /** What a taker waits while the record stands still. */
 export const TAKEOVER_MS = LEASE_MS + 1_000;
 
 export class SimLease {
+  /** Processes of this VM, some of them over. */
+  readonly vmms = new Set<SimVmm>();
   epoch = 0;
   owner = '';
   beatAt = 0;

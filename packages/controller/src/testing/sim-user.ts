@@ -8,11 +8,11 @@ import { cancelOperation } from '../core/cluster-requests';
 import type { SimController } from './sim-controller';
 import type { World } from './world';
 
-const MAX_VMS = 8;
 const OPERATION_MS = 8 * 60_000;
 
 export function act(world: World, leader: SimController): void {
   const { random } = world;
+  const maxVms = world.size.vms;
   leader.ask((ctx) => {
     const names = [...ctx.state.vms.values()].map(({ record }) => record.spec.name);
     const vm = random.pick(names) ?? 'none';
@@ -20,7 +20,7 @@ export function act(world: World, leader: SimController): void {
     const asked = { actor: 'user', key: random.chance(0.3) ? `key-${Math.floor(random.next() * 5)}` : '', timeMs: OPERATION_MS };
     const acts: Record<string, () => unknown> = {
       create: () =>
-        names.length < MAX_VMS &&
+        names.length < maxVms &&
         createVm(ctx, { ...asked, spec: spec(`vm-${world.newId().slice(0, 8)}`), datastore: '', host: '', start: random.chance(0.7) }),
       start: () =>
         startVm(ctx, {
@@ -48,7 +48,7 @@ export function act(world: World, leader: SimController): void {
       'end maintenance': () => resumeHost(ctx, host, 'user'),
       remove: () => random.chance(0.4) && removeVm(ctx, { ...asked, vm, force: random.chance(0.5) }),
       clone: () =>
-        names.length < MAX_VMS &&
+        names.length < maxVms &&
         cloneVm(ctx, { ...asked, vm, name: `vm-${world.newId().slice(0, 8)}`, datastore: '', linked: false, start: random.chance(0.5) }),
     };
     const kind = random.pick([
@@ -81,6 +81,31 @@ export function act(world: World, leader: SimController): void {
       world.count(`refused ${error.code}`);
     }
   });
+}
+
+/** So many VMs at once; the number that could not be made now: no host is there yet, or none any more. */
+export function populate(leader: SimController, count: number, newId: () => string): number {
+  for (let left = count; left > 0; left--) {
+    const refused = leader.ask((ctx) => {
+      try {
+        createVm(ctx, {
+          actor: 'user',
+          key: '',
+          timeMs: OPERATION_MS,
+          spec: spec(`vm-${newId().slice(0, 8)}`),
+          datastore: '',
+          host: '',
+          start: true,
+        });
+        return false;
+      } catch (error) {
+        if (error instanceof Refusal) return true;
+        throw error;
+      }
+    });
+    if (refused !== false) return left;
+  }
+  return 0;
 }
 
 function cancelSomething(ctx: Context, world: World): void {

@@ -6,7 +6,7 @@ import { BEAT_MS, LEASE_MS, type SimLease } from './sim-lease';
 
 export class SimVmm {
   alive = true;
-  state: VmState = 'starting';
+  private is: VmState = 'starting';
   epoch = 0;
   operatorPaused = false;
   ended = '';
@@ -15,7 +15,7 @@ export class SimVmm {
   targetOutcome = '';
   /** Of the migration that it is the source of. */
   target: SimVmm | undefined;
-  private lastBeat = -Infinity;
+  private beatenAt = -Infinity;
   readonly facts;
 
   constructor(
@@ -39,17 +39,27 @@ export class SimVmm {
       networks: [],
       localDevices: [],
     };
+    lease.vmms.add(this);
     this.beatSoon();
   }
 
-  /** Whether guest code could be executing at this instant. */
+  /** Whether guest code could be executing at this instant: from a change of state or a heartbeat on, never of itself. */
   get executes(): boolean {
-    return this.alive && this.state === 'running' && this.host.world.time < this.lastBeat + LEASE_MS;
+    return this.alive && this.is === 'running' && this.host.world.time < this.beatenAt + LEASE_MS;
+  }
+
+  get state(): VmState {
+    return this.is;
+  }
+
+  set state(state: VmState) {
+    this.is = state;
+    this.host.world.mayRun(this);
   }
 
   begin(epoch: number): void {
     this.epoch = epoch;
-    this.lastBeat = this.host.world.time;
+    this.beatenAt = this.host.world.time;
     this.state = this.operatorPaused ? 'paused' : 'running';
   }
 
@@ -89,12 +99,17 @@ export class SimVmm {
     };
   }
 
+  private beat(time: number): void {
+    this.beatenAt = time;
+    this.host.world.mayRun(this);
+  }
+
   private beatSoon(): void {
     this.host.world.after(BEAT_MS, () => {
       if (!this.alive) return;
       const { time } = this.host.world;
       if (this.epoch > 0 && time >= this.host.storageCutUntil) {
-        if (this.lease.beat(this.id, time)) this.lastBeat = time;
+        if (this.lease.beat(this.id, time)) this.beat(time);
         // Another has it: this copy is over.
         else if (this.record?.outcome !== 'completed') return this.end('error');
       }

@@ -27,7 +27,7 @@ import type { Planner } from '../core/planner';
 import { SchedulerPlanner } from '../core/scheduler-planner';
 import { SimPlanner } from './sim-planner';
 import type { SimVmm } from './sim-vmm';
-import { act } from './sim-user';
+import { act, populate } from './sim-user';
 
 export type Rule = 'one-runner' | 'once' | 'ends' | 'none-lost' | 'truth' | 'no-leftover' | 'drained' | 'crash';
 export interface Failure {
@@ -46,9 +46,23 @@ const STORM_MS = 10 * 60_000;
 /** Longer than any operation of the storm may take, with restarts and their waits. */
 const CALM_MS = 25 * 60_000;
 const STORY_LINES = 120;
+/** Troubles of controllers. */
+const ONE_OF_ALL: ReadonlySet<string> = new Set(['controller', 'depose']);
 
-export function simulate(seed: number, makeCore: typeof Core = Core): Outcome {
-  return new World(seed, makeCore).play();
+/** Hosts; VMs at most. */
+export interface Size {
+  readonly hosts: number;
+  readonly vms: number;
+}
+/** Users ask, and hosts suffer, in proportion to their number; what befalls controllers is as frequent in every size. */
+const SMALL: Size = { hosts: 4, vms: 8 };
+/** VMs of a large cluster are made in steps of this, ms. */
+const POPULATE_MS = 1_000;
+const POPULATE_STEPS = 60;
+
+/** @param size left out: two to four hosts, some VMs. Otherwise the cluster is full from its first minute on. */
+export function simulate(seed: number, makeCore: typeof Core = Core, size?: Size): Outcome {
+  return new World(seed, makeCore, size).play();
 }
 
 export class World {
@@ -59,8 +73,14 @@ export class World {
   readonly store = new SimStore();
   readonly controllers: SimController[];
   readonly hosts: SimHost[] = [];
+  private readonly byId = new Map<string, SimHost>();
   /** What lies in the one datastore. */
   readonly folders = new Map<string, { spec: VmSpec; place: VmPlace; suspended: boolean }>();
+  readonly size: Size;
+  /** Bytes: two thirds of the hosts could hold all. */
+  readonly hostMemory: number;
+  private readonly crowd: number;
+  private readonly touched = new Set<SimVmm>();
   private readonly leases = new Map<string, SimLease>();
   private readonly done = new Map<string, number>();
   private readonly counts: Record<string, number> = {};
@@ -73,8 +93,12 @@ export class World {
   constructor(
     private readonly seed: number,
     makeCore: typeof Core,
+    size?: Size,
   ) {
     this.random = new Random(seed);
+    this.size = size ?? SMALL;
+    this.crowd = Math.max(1, this.size.hosts / SMALL.hosts);
+    this.hostMemory = Math.max(8, Math.ceil((0.75 * this.size.vms) / this.size.hosts)) * 2 ** 30;
     this.slow = this.random.pick([20, 200, 1_500]);
     this.end = this.time + STORM_MS + CALM_MS;
     // Half the schedules ask the real scheduler, half one that knows less and so tries more.
@@ -82,12 +106,16 @@ export class World {
     const planner = (): Planner => (real ? new SchedulerPlanner() : new SimPlanner());
     this.controllers = ['c1', 'c2'].map((id) => new SimController(this, id, planner, makeCore));
     this.elect(this.controllers[0]);
-    const count = this.random.pick([2, 3, 4]);
+    const picked = this.random.pick([2, 3, 4]);
+    const count = size?.hosts ?? picked;
     for (let host = 1; host <= count; host++) {
       const id = `host-${host}`;
-      this.hosts.push(new SimHost(this, id));
+      const made = new SimHost(this, id);
+      this.hosts.push(made);
+      this.byId.set(id, made);
       this.controllers[0].ask((ctx) => addHost(ctx, { id, name: id, certificateEndsAtMs: 0 }));
     }
+    if (size) this.populate();
   }
 
   play(): Outcome {
@@ -125,7 +153,7 @@ export class World {
   }
 
   host(id: string): SimHost | undefined {
-    return this.hosts.find((host) => host.id === id);
+    return this.byId.get(id);
   }
 
   lease(vmId: string): SimLease {
@@ -180,8 +208,18 @@ export class World {
     controller.lead(++this.store.term);
   }
 
+  /** From when agents have come; what is refused for now is asked for again with the next step. */
+  private populate(): void {
+    let due = 0;
+    for (let step = 1; step <= POPULATE_STEPS; step++)
+      this.after(10_000 + step * POPULATE_MS, () => {
+        due += Math.floor((step * this.size.vms) / POPULATE_STEPS) - Math.floor(((step - 1) * this.size.vms) / POPULATE_STEPS);
+        if (this.leader) due = populate(this.leader, due, () => this.newId());
+      });
+  }
+
   private usersSoon(calmAt: number): void {
-    this.after(this.random.between(500, 20_000), () => {
+    this.after(this.random.between(500, 20_000) / this.crowd, () => {
       if (this.time >= calmAt) return;
       const { leader } = this;
       if (leader) act(this, leader);
@@ -190,7 +228,7 @@ export class World {
   }
 
   private troubleSoon(calmAt: number): void {
-    this.after(this.random.between(2_000, 60_000), () => {
+    this.after(this.random.between(2_000, 60_000) / this.crowd, () => {
       if (this.time >= calmAt) return;
       this.trouble();
       this.troubleSoon(calmAt);
@@ -216,6 +254,8 @@ export class World {
       'depose',
       'depose',
     ] as const);
+    // In a large cluster hosts die often, controllers do not.
+    if (ONE_OF_ALL.has(kind) && this.crowd > 1 && !random.chance(1 / this.crowd)) return;
     this.count(`trouble ${kind}`);
     this.tell(`-- ${kind} ${host.id} ${vmm?.spec.name ?? ''} ${(ms / 1000).toFixed(1)} s`);
     if (kind === 'cut') this.cut(host, ms);
@@ -285,14 +325,22 @@ export class World {
     return this.hosts.flatMap((host) => [...host.vmms.values()]);
   }
 
+  /** Called by each process whenever it may have begun to execute. */
+  mayRun(vmm: SimVmm): void {
+    this.touched.add(vmm);
+  }
+
+  /** Of those alone that may have begun since the last look: the others can only have stopped. */
   private checkOneRunner(): void {
-    const running = new Set<string>();
-    for (const host of this.hosts)
-      for (const vmm of host.vmms.values()) {
-        if (!vmm.executes) continue;
-        if (running.has(vmm.spec.vmId)) this.fail('one-runner', `${vmm.spec.name} runs twice`);
-        running.add(vmm.spec.vmId);
+    for (const { lease, spec } of this.touched) {
+      let running = 0;
+      for (const vmm of lease.vmms) {
+        if (!vmm.alive) lease.vmms.delete(vmm);
+        else if (vmm.executes) running++;
       }
+      if (running > 1) this.fail('one-runner', `${spec.name} runs twice`);
+    }
+    this.touched.clear();
   }
 
   private checkEnd(): void {

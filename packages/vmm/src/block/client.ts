@@ -9,9 +9,20 @@ export interface DiskShape {
   serial: string;
 }
 
+/** Requests that the adapter has been answered, by kind; time from their submission on. */
+export interface DiskStats {
+  readonly requests: Record<RequestKind, { count: number; seconds: number }>;
+  readBytes: number;
+  writeBytes: number;
+  errors: number;
+  held: number;
+}
+type RequestKind = BlockRequest['kind'];
+
 /** A request that may need several slots: too many segments for one. */
 interface Work {
   readonly request: BlockRequest;
+  readonly sinceMs: number;
   parts: number;
   status: BlockStatus;
 }
@@ -40,6 +51,12 @@ export class BlockClient implements BlockPort {
   private bounceBusy = false;
   private active = 0;
   private dropped = false;
+  private readonly counted: Omit<DiskStats, 'held'> = {
+    requests: Object.fromEntries(KINDS.map((kind) => [kind, { count: 0, seconds: 0 }])) as DiskStats['requests'],
+    readBytes: 0,
+    writeBytes: 0,
+    errors: 0,
+  };
 
   constructor(
     channel: SharedArrayBuffer,
@@ -66,7 +83,7 @@ export class BlockClient implements BlockPort {
   }
 
   submit(request: BlockRequest): void {
-    const work: Work = { request, parts: 0, status: 'ok' };
+    const work: Work = { request, sinceMs: performance.now(), parts: 0, status: 'ok' };
     const parts = this.split(work);
     if (!parts) {
       work.status = 'error';
@@ -201,7 +218,23 @@ export class BlockClient implements BlockPort {
     if (--work.parts === 0) this.answer(work);
   }
 
+  /** As they stand. */
+  stats(): DiskStats {
+    return { ...this.counted, held: this.held };
+  }
+
+  private count({ request, status, sinceMs }: Work): void {
+    const { counted } = this;
+    const of = counted.requests[request.kind];
+    of.count++;
+    of.seconds += (performance.now() - sinceMs) / 1e3;
+    if (status !== 'ok') counted.errors++;
+    else if (request.kind === 'read') counted.readBytes += request.sectors * SECTOR_BYTES;
+    else if (request.kind === 'write') counted.writeBytes += request.sectors * SECTOR_BYTES;
+  }
+
   private answer(work: Work): void {
+    this.count(work);
     if (!this.dropped) work.request.done(work.status);
   }
 }

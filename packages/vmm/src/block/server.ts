@@ -31,14 +31,30 @@ export const RETRY_MS = 500;
 
 /** Codes of conditions that pass when somebody frees space or the server returns. */
 const PASSING = new Set([
-  'ENOSPC', 'EDQUOT', 'ESTALE', 'ETIMEDOUT', 'EAGAIN', 'EHOSTDOWN', 'EHOSTUNREACH', 'ENETDOWN', 'ENETUNREACH', 'ECONNRESET',
-  'ECONNREFUSED', 'ENOTCONN', 'EPIPE', 'EREMOTEIO', 'ENOENT', 'EFENCED',
+  'ENOSPC',
+  'EDQUOT',
+  'ESTALE',
+  'ETIMEDOUT',
+  'EAGAIN',
+  'EHOSTDOWN',
+  'EHOSTUNREACH',
+  'ENETDOWN',
+  'ENETUNREACH',
+  'ECONNRESET',
+  'ECONNREFUSED',
+  'ENOTCONN',
+  'EPIPE',
+  'EREMOTEIO',
+  'ENOENT',
+  'EFENCED',
 ]);
 
 export class BlockServer {
   private readonly channel: Channel;
   private readonly held: number[] = [];
   private retryArmed = false;
+  /** What the channel's cell says. */
+  private isHolding = false;
   /** Requests whose image is at work. */
   private busy = 0;
   private abandoned = false;
@@ -106,7 +122,11 @@ export class BlockServer {
     } catch (error) {
       return this.failed(slot, error);
     }
-    if (work) work.then(() => this.answer(slot, 'ok'), (error: unknown) => this.failed(slot, error));
+    if (work)
+      work.then(
+        () => this.answer(slot, 'ok'),
+        (error: unknown) => this.failed(slot, error),
+      );
     else this.answer(slot, 'ok');
   }
 
@@ -137,6 +157,7 @@ export class BlockServer {
     this.busy--;
     this.channel.slot(slot)[SlotField.Status] = STATUSES.indexOf(status);
     this.channel.push('complete', slot);
+    this.served();
     this.ports.wakeVcpu();
   }
 
@@ -156,17 +177,21 @@ export class BlockServer {
     this.retryArmed = false;
     if (this.abandoned) return;
     const again = this.held.splice(0);
+    // Not free in between: the first may be served before the next has been tried.
+    this.busy++;
     for (const slot of again) this.start(slot);
-    const settled = (): void => {
-      if (this.held.length === 0 && this.busy === 0) this.noteHeld(null);
-    };
-    settled();
-    // Attempts that went to another thread report by themselves; look again after them.
-    if (this.held.length === 0 && this.busy > 0) this.ports.setTimer(settled, RETRY_MS);
+    this.busy--;
+    this.served();
+  }
+
+  /** After each answer, however long its attempt took: once none is left that was held or is at work, the vCPU may go on. */
+  private served(): void {
+    if (this.isHolding && this.held.length === 0 && this.busy === 0) this.noteHeld(null);
   }
 
   private noteHeld(why: string | null): void {
     const now = why === null ? 0 : this.held.length;
+    this.isHolding = now > 0;
     const before = Atomics.exchange(this.channel.cells, Cell.Held, now);
     if ((before === 0) !== (now === 0)) {
       this.ports.onHeld(why);

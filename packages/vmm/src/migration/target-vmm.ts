@@ -1,4 +1,5 @@
 import type { HostFacts, Offer, TargetVmmPort } from '@godwit/migration';
+import { REHEARSAL_MS } from '../limits';
 import { Vm, type VmSpec } from '../vm';
 import { rehearse } from './rehearsal';
 import { decodeState } from './state-bytes';
@@ -32,6 +33,7 @@ export class TargetVmm implements TargetVmmPort {
   private readonly timers: NodeJS.Timeout[] = [];
   private tookDisks = false;
   private reserving = false;
+  private prepared: Promise<void> | undefined;
 
   constructor(private readonly ports: TargetPorts) {}
 
@@ -40,15 +42,21 @@ export class TargetVmm implements TargetVmmPort {
   }
 
   /**
-   * Puts the VM together before there is an offer: threads, memory, images, network. What
-   * comes then must be for this very machine. @throws Error in one line when this host cannot hold it
+   * Puts the VM together before there is an offer: threads, memory, images, network, compiled
+   * code. What comes then must be for this very machine. @throws Error in one line when this host cannot hold it
    */
-  async prepare(spec: VmSpec): Promise<void> {
+  prepare(spec: VmSpec): Promise<void> {
+    this.prepared = this.put(spec, REHEARSAL_MS);
+    return this.prepared;
+  }
+
+  private async put(spec: VmSpec, rehearsalMs: number): Promise<void> {
     const vm = new Vm({ ...spec, waitForState: true, incoming: true });
     this.vm = vm;
     this.reserving = true;
     try {
       await vm.start();
+      if (this.vm === vm && rehearsalMs > 0) await vm.rehearse(rehearsalMs);
       if (this.vm === vm) await rehearse(vm);
       if (this.vm !== vm) throw new Error('it was given up while it was being reserved');
     } catch (error) {
@@ -61,7 +69,8 @@ export class TargetVmm implements TargetVmmPort {
 
   async reserve(offer: Offer): Promise<{ ram: Uint8Array }> {
     const spec = this.ports.specFor(offer);
-    if (!this.vm) await this.prepare(spec);
+    if (!this.vm) await this.put(spec, 0);
+    else if (this.reserving) await this.hurry(this.vm);
     const vm = this.reserved();
     const missing = differences(vm.spec, spec);
     if (missing.length > 0) throw new Error(`the VM was started with other settings than it has here: ${missing.join(', ')}: start it anew, or let it move before its settings are changed`);
@@ -69,6 +78,12 @@ export class TargetVmm implements TargetVmmPort {
     if (ram.length !== offer.vm.memoryBytes) throw new Error(`the VM has ${offer.vm.memoryBytes} bytes of memory, here it would get ${ram.length}`);
     this.ports.onVm(vm, offer);
     return { ram };
+  }
+
+  /** It is here already: enough rehearsed. */
+  private async hurry(vm: Vm): Promise<void> {
+    vm.rehearse(0).catch(() => {});
+    await this.prepared;
   }
 
   beforeWrite(firstPage: number, pages: number): void {

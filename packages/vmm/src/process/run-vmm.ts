@@ -40,7 +40,7 @@ export async function runVmm(config: VmmConfig, log: (line: string, fields?: Rea
     const spec = (features: readonly string[]): VmSpec => specOf(plan, { where: store.where, disks: directory.path('disks'), features, nics: networks.nics, lease: holder.deadline.shared, early });
     await begin[config.mode]({ config, process, directory, plan, holder, allowed, spec, networks });
     const end = await process.ended;
-    writeFileSync(path.join(path.dirname(config.control), 'ended.json'), JSON.stringify({ ...end, stats: undefined, vmmId: config.vmmId, endedAtMs: Date.now(), migrations: kept(process) }));
+    writeFileSync(path.join(path.dirname(config.control), 'ended.json'), JSON.stringify({ ...end, stats: undefined, vmmId: config.vmmId, endedAtMs: Date.now(), leaseLosses: holder.counters().lease_losses, migrations: kept(process) }));
     return end;
   } finally {
     for (const close of closers) await close();
@@ -87,7 +87,7 @@ const begin: Readonly<Record<VmmConfig['mode'], (beginning: Beginning) => Promis
   },
   incoming: async ({ config, process, plan, allowed, spec }) => {
     process.wait(spec);
-    const { features } = plan.settings;
+    const features = plan.settings.features ?? config.expects?.features;
     if (features) {
       checkFeatures(plan.config.name, features, allowed, 'it can move only where they are');
       await process.waiting.prepare(features);

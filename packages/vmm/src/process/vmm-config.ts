@@ -24,6 +24,8 @@ export const vmmConfig = z.strictObject({
   networks: z.record(z.string(), hostNetwork).default({}),
   /** CPU features that VMs may have on this host; absent: all of it. */
   features: z.array(z.string()).optional(),
+  /** incoming: what the VM that will come was given, if that is known: the process makes itself ready for it. */
+  expects: z.strictObject({ features: z.array(z.string()) }).optional(),
   startPaused: z.boolean().optional(),
   /** Seconds that an incoming process waits for the migration to begin; 0: for ever. */
   waitSeconds: z.number().min(0).default(60),

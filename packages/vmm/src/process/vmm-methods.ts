@@ -43,7 +43,9 @@ export function vmmMethods(vmm: VmmProcess): Handlers<'Vmm'> {
       }
     },
 
-    getStats: async () => ({ counters: vmm.vm ? flatStats(vmm.end?.stats ?? (await vmm.vm.stats())) : {} }),
+    getStats: async () => ({
+      counters: { ...(vmm.vm ? flatStats(vmm.end?.stats ?? (await vmm.vm.stats())) : {}), ...vmm.parts.holder?.counters() },
+    }),
 
     pause: acknowledge(() => vmm.running.pause('operator')),
     resume: acknowledge(() => vmm.running.resume('operator')),

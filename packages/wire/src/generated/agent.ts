@@ -79,6 +79,8 @@ export interface HostReport {
   readonly totalMemoryBytes: number;
   /** HOST on which VMMs of this host take part in migrations. */
   readonly migrationHost: string;
+  /** Where Prometheus finds this host's metrics: http://HOST:PORT or https://HOST:PORT; empty: nowhere. */
+  readonly metricsAddress: string;
 }
 
 export interface HostLoad {

@@ -52,6 +52,11 @@ export class Authority {
     }
   }
 
+  /** Whether `open` would find one in `folder`, and not make it. */
+  static exists(folder: string): boolean {
+    return existsSync(path.join(folder, AUTHORITY_KEY_FILE));
+  }
+
   /** SHA-256 of the certificate, 64 hexadecimal digits. */
   get fingerprint(): string {
     return fingerprintOf(this.caPem);
@@ -68,7 +73,8 @@ export class Authority {
     const publicKey = await keyOf(library, csrPem);
     const notBefore = new Date(this.now() - CLOCK_SLACK_MS);
     const notAfter = new Date(Math.min(this.now() + validMs, issuer.notAfter.getTime()));
-    const names = addresses.map((address) => ({ type: isIP(address) ? ('ip' as const) : ('dns' as const), value: address }));
+    // Programs that compare one name for all (Prometheus' server_name) can ask for the kind.
+    const names = [...addresses, `godwit-${identity.kind}`].map((address) => ({ type: isIP(address) ? ('ip' as const) : ('dns' as const), value: address }));
     const certificate = await library.X509CertificateGenerator.create({
       serialNumber: newSerial(),
       subject: `CN=godwit ${identity.kind}`,
