@@ -75,7 +75,7 @@ export type VcpuMessage =
   | { type: 'created' }
   | { type: 'paused'; reasons: readonly PauseReason[]; held: number }
   | { type: 'saved'; id: number; state: SavedVm }
-  | { type: 'rehearsed' }
+  | { type: 'rehearsed'; instructions: number }
   | { type: 'restored'; error?: string }
   | { type: 'dirtyRound'; id: number }
   | { type: 'userAccesses'; id: number; list: Uint32Array }
@@ -98,6 +98,7 @@ export type ShellMessage =
   | { type: 'restore'; state: SavedVm }
   /** See Engine.rehearse; answered by 'rehearsed'. */
   | { type: 'rehearse'; milliseconds: number }
+  | { type: 'endRehearsal' }
   /** A new round of the dirty log; the answer is 'dirtyRound' with the same id, the bytes in `into`. */
   | { type: 'dirtyRound'; id: number; into: SharedArrayBuffer }
   | { type: 'endDirtyLog' }

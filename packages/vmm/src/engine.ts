@@ -210,13 +210,13 @@ export class Engine {
 
   /**
    * For a VM that waits for its state: a guest of our own runs here for a while (rehearsal-guest.ts). Afterwards
-   * everything is as it was, but quicker. Called while it runs, it sets a new end.
+   * everything is as it was, but quicker. Does nothing when the VM is in no state for it.
+   * @returns guest instructions that were translated
    */
-  rehearse(budgetNs: number): void {
+  rehearse(budgetNs: number): number {
     const { native, memory } = this;
     const begunNs = native.monotonicNs();
-    if (this.rehearsalEndsNs !== undefined) this.rehearsalEndsNs = begunNs + budgetNs;
-    if (this.config.mode !== 'translate' || [...this.pauses].join() !== 'restore') return;
+    if (this.rehearsalEndsNs !== undefined || this.config.mode !== 'translate' || [...this.pauses].join() !== 'restore') return 0;
     const own = JSON.parse(JSON.stringify(this.saveState())) as SavedVm;
     const guest = rehearsalGuest();
     memory.ram.set(guest.memory);
@@ -243,7 +243,14 @@ export class Engine {
     this.resetAsked = false;
     memory.ram.fill(0, 0, REHEARSAL_BYTES);
     this.restoreState(own);
+    const translated = this.blocks.instructions;
     this.forget();
+    return translated;
+  }
+
+  /** Enough: it ends within a turn. */
+  endRehearsal(): void {
+    if (this.rehearsalEndsNs !== undefined) this.rehearsalEndsNs = 0;
   }
 
   /** Counters and what was learned: of a guest that is no more. */

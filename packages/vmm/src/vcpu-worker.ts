@@ -73,9 +73,9 @@ const handlers: { [K in ShellMessage['type']]: (engine: Engine, message: Extract
     }
   },
   rehearse: (engine, { milliseconds }) => {
-    engine.rehearse(milliseconds * 1e6);
-    post({ type: 'rehearsed' });
+    post({ type: 'rehearsed', instructions: engine.rehearse(milliseconds * 1e6) });
   },
+  endRehearsal: (engine) => engine.endRehearsal(),
   restore: (engine, { state }) => {
     try {
       engine.restoreState(state);

@@ -58,7 +58,7 @@ export class Vm extends EventEmitter {
   private readonly userAccesses = new Map<number, (list: Uint32Array) => void>();
   private readonly arrivals: Uint8Array | undefined;
   private readonly frames = new Map<number, (frames: Uint8Array | null) => void>();
-  private readonly rehearsals: (() => void)[] = [];
+  private readonly rehearsals: ((instructions: number) => void)[] = [];
   private onRestored: ((error: string | undefined) => void) | undefined;
   private created!: () => void;
   /** RAM is there. */
@@ -154,14 +154,20 @@ export class Vm extends EventEmitter {
 
   /**
    * For a VM made with `waitForState`, before any of its memory comes: runs a small guest of our own for so
-   * long, so that all that the VM will need has been compiled; 0 ends it now. What the VM has is as it was.
+   * long, so that all that the VM will need has been compiled. What the VM has is as it was.
+   * @returns guest instructions that it translated
    */
-  rehearse(milliseconds: number): Promise<void> {
+  rehearse(milliseconds: number): Promise<number> {
     return new Promise((resolve, reject) => {
       this.rehearsals.push(resolve);
       this.ended.then(({ outcome }) => reject(new Error(outcome.detail)), reject);
       this.send({ type: 'rehearse', milliseconds });
     });
+  }
+
+  /** Enough rehearsed: `rehearse` answers soon. */
+  endRehearsal(): void {
+    this.send({ type: 'endRehearsal' });
   }
 
   /** The disks are this host's now. @throws DiskError */
@@ -312,7 +318,7 @@ export class Vm extends EventEmitter {
         this.frames.get(message.id)?.(message.frames);
         return void this.frames.delete(message.id);
       case 'rehearsed':
-        return this.rehearsals.shift()?.();
+        return this.rehearsals.shift()?.(message.instructions);
       case 'restored':
         return this.onRestored?.(message.error);
       case 'ended':

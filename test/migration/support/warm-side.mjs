@@ -69,8 +69,30 @@ const orders = {
     return report;
   },
   // --- the target
-  async reserve() {
+  /** Before the offer: puts the VM together and rehearses until `reserve`. */
+  async prepare() {
     target = new TargetVmm({ facts: () => ({}), specFor: spec, onVm: watch });
+    await target.prepare(spec());
+  },
+  /** A VM that waits for its state, before and after `ms` of the rehearsal's guest. */
+  async rehearse({ ms }) {
+    vm = new Vm({ ...spec(), waitForState: true, incoming: true });
+    await vm.start();
+    const look = async () => {
+      const state = await vm.save();
+      vm.resume('save');
+      return { state, stats: await vm.stats(), written: vm.ram().findIndex((byte) => byte !== 0) };
+    };
+    const before = await look();
+    const instructions = await vm.rehearse(ms);
+    const after = await look();
+    const called = vm.rehearse(600_000);
+    setTimeout(() => vm.endRehearsal(), 50);
+    await called;
+    return { instructions, before, after, again: await look() };
+  },
+  async reserve() {
+    target ??= new TargetVmm({ facts: () => ({}), specFor: spec, onVm: watch });
     ram = (await target.reserve({ migrationId: 'm', vm: { memoryBytes }, config: {} })).ram;
   },
   /** `quiet`: the pages are written without a word to the VM. */

@@ -33,7 +33,7 @@ export class TargetVmm implements TargetVmmPort {
   private readonly timers: NodeJS.Timeout[] = [];
   private tookDisks = false;
   private reserving = false;
-  private prepared: Promise<void> | undefined;
+  private rehearsal: Promise<unknown> | undefined;
 
   constructor(private readonly ports: TargetPorts) {}
 
@@ -43,20 +43,21 @@ export class TargetVmm implements TargetVmmPort {
 
   /**
    * Puts the VM together before there is an offer: threads, memory, images, network, compiled
-   * code. What comes then must be for this very machine. @throws Error in one line when this host cannot hold it
+   * code; the last goes on until the offer comes. What comes then must be for this very machine.
+   * @throws Error in one line when this host cannot hold it
    */
-  prepare(spec: VmSpec): Promise<void> {
-    this.prepared = this.put(spec, REHEARSAL_MS);
-    return this.prepared;
+  async prepare(spec: VmSpec): Promise<void> {
+    await this.put(spec);
+    // A VM that ends meanwhile is noticed by who uses it.
+    this.rehearsal = this.vm?.rehearse(REHEARSAL_MS).catch(() => {});
   }
 
-  private async put(spec: VmSpec, rehearsalMs: number): Promise<void> {
+  private async put(spec: VmSpec): Promise<void> {
     const vm = new Vm({ ...spec, waitForState: true, incoming: true });
     this.vm = vm;
     this.reserving = true;
     try {
       await vm.start();
-      if (this.vm === vm && rehearsalMs > 0) await vm.rehearse(rehearsalMs);
       if (this.vm === vm) await rehearse(vm);
       if (this.vm !== vm) throw new Error('it was given up while it was being reserved');
     } catch (error) {
@@ -69,21 +70,16 @@ export class TargetVmm implements TargetVmmPort {
 
   async reserve(offer: Offer): Promise<{ ram: Uint8Array }> {
     const spec = this.ports.specFor(offer);
-    if (!this.vm) await this.put(spec, 0);
-    else if (this.reserving) await this.hurry(this.vm);
+    if (!this.vm) await this.put(spec);
     const vm = this.reserved();
+    vm.endRehearsal();
+    await this.rehearsal;
     const missing = differences(vm.spec, spec);
     if (missing.length > 0) throw new Error(`the VM was started with other settings than it has here: ${missing.join(', ')}: start it anew, or let it move before its settings are changed`);
     const ram = vm.ram();
     if (ram.length !== offer.vm.memoryBytes) throw new Error(`the VM has ${offer.vm.memoryBytes} bytes of memory, here it would get ${ram.length}`);
     this.ports.onVm(vm, offer);
     return { ram };
-  }
-
-  /** It is here already: enough rehearsed. */
-  private async hurry(vm: Vm): Promise<void> {
-    vm.rehearse(0).catch(() => {});
-    await this.prepared;
   }
 
   beforeWrite(firstPage: number, pages: number): void {
