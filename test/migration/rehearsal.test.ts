@@ -1,7 +1,7 @@
 /**
  * Proves that what a VM rehearses with while it waits for its state leaves nothing behind:
- * memory, machine, counters and features used are as they were, it ends when it is told to,
- * and a guest that then comes finds a machine that works as any other.
+ * memory, machine, counters and features used are as they were, and a guest that then
+ * comes finds a machine that works as any other.
  */
 import { finish, guestImage, move, started, withSides } from './support/warm-move.mjs';
 
@@ -16,17 +16,14 @@ const lasting = ({ state, stats, written }: Look): unknown => ({ written, state:
 
 test('a rehearsal runs a guest and leaves nothing of it', () =>
   withSides(async (_folder, side) => {
-    const { instructions, before, after, again } = await side('target').do('rehearse', { ms: 300 });
+    const { instructions, before, after } = await side('target').do('rehearse', { ms: 300 });
     expect(instructions).toBeGreaterThan(1000);
     expect(after.written).toBe(-1);
     expect(lasting(after)).toEqual(lasting(before));
     expect(after.stats.featuresUsed).toEqual([]);
-    // One that would take ten minutes was told to end.
-    expect(lasting(again)).toEqual(lasting(before));
-    expect(again.state.vcpu).toEqual(after.state.vcpu);
   }));
 
-test('a guest that comes in the middle of it runs as it would have', () =>
+test('a guest that comes after it runs as it would have', () =>
   withSides(async (folder, side) => {
     const image = guestImage(folder, 0);
     const from = side('source', image), to = side('target');

@@ -98,7 +98,6 @@ export type ShellMessage =
   | { type: 'restore'; state: SavedVm }
   /** See Engine.rehearse; answered by 'rehearsed'. */
   | { type: 'rehearse'; milliseconds: number }
-  | { type: 'endRehearsal' }
   /** A new round of the dirty log; the answer is 'dirtyRound' with the same id, the bytes in `into`. */
   | { type: 'dirtyRound'; id: number; into: SharedArrayBuffer }
   | { type: 'endDirtyLog' }

@@ -13,6 +13,7 @@ import { GuestClock, type SavedClock } from './guest-clock';
 import { GuestMemory } from './guest-memory';
 import { hostCpuidQuery } from './host-cpuid';
 import { loadRaw } from './raw-image';
+import { translateAnew } from './rehearsal';
 import { REHEARSAL_BYTES, rehearsalGuest } from './rehearsal-guest';
 import {
   CLOCK_STEP_INTERVAL_NS, COOL_SLICE_NS, LEASE_LOOK_NS, CODE_CACHE_BYTES, INTERPRET_BURST, MAX_SLEEP_NS, REHEARSAL_PASS_NS, SAVE_REHEARSALS, SELF_MODIFY_DECAY_BURSTS, SELF_MODIFY_LIMIT,
@@ -88,7 +89,7 @@ export class Engine {
   private readonly time: VcpuTime;
   private readonly lease: Deadline | undefined;
   /** Until when a guest of our own runs, which needs no lease; undefined: none does. */
-  private rehearsalEndsNs: number | undefined;
+  private rehearsing = false;
   private outcome: Outcome | undefined;
   private deadlineArmedNs = Number.POSITIVE_INFINITY;
   private devicesTouched = true;
@@ -216,7 +217,7 @@ export class Engine {
   rehearse(budgetNs: number): number {
     const { native, memory } = this;
     const begunNs = native.monotonicNs();
-    if (this.rehearsalEndsNs !== undefined || this.config.mode !== 'translate' || [...this.pauses].join() !== 'restore') return 0;
+    if (this.rehearsing || this.config.mode !== 'translate' || [...this.pauses].join() !== 'restore') return 0;
     const own = JSON.parse(JSON.stringify(this.saveState())) as SavedVm;
     const guest = rehearsalGuest();
     memory.ram.set(guest.memory);
@@ -224,19 +225,18 @@ export class Engine {
     this.state.set('apicBase', Number(this.machine.apicMsrs?.readBase() ?? 0n));
     enterAt(this.state, guest.boot);
     this.noticeModeChange();
-    this.rehearsalEndsNs = begunNs + budgetNs;
+    this.rehearsing = true;
     this.pauses.clear();
     this.clock.thaw();
-    let flushAt = begunNs + REHEARSAL_PASS_NS;
-    for (let now = begunNs; !this.outcome && this.pauses.size === 0 && now < this.rehearsalEndsNs; now = native.monotonicNs()) {
+    let flushAt = begunNs + REHEARSAL_PASS_NS, pass = 0;
+    for (let now = begunNs; !this.outcome && this.pauses.size === 0 && now < begunNs + budgetNs; now = native.monotonicNs()) {
       this.turn();
       if (now < flushAt) continue;
-      // To be translated anew, which is what is to be rehearsed.
-      this.blocks.flush();
-      flushAt = now + REHEARSAL_PASS_NS;
+      translateAnew(native, this.state, memory, this.blocks, pass++);
+      flushAt = native.monotonicNs() + REHEARSAL_PASS_NS;
     }
     this.clock.freeze();
-    this.rehearsalEndsNs = undefined;
+    this.rehearsing = false;
     this.pauses.add('restore');
     // Whatever became of it: a real order to stop is one of the shell.
     if (this.outcome?.kind !== 'stopped') this.outcome = undefined;
@@ -246,11 +246,6 @@ export class Engine {
     const translated = this.blocks.instructions;
     this.forget();
     return translated;
-  }
-
-  /** Enough: it ends within a turn. */
-  endRehearsal(): void {
-    if (this.rehearsalEndsNs !== undefined) this.rehearsalEndsNs = 0;
   }
 
   /** Counters and what was learned: of a guest that is no more. */
@@ -562,7 +557,7 @@ export class Engine {
       if (this.cooling) this.cool();
       this.clock.pay();
       // The shell pauses the VM in time; a process that was stopped and woken may come too late for that.
-      if (this.lease && this.rehearsalEndsNs === undefined && !this.lease.mayRun()) return this.pause('lease');
+      if (this.lease && !this.rehearsing && !this.lease.mayRun()) return this.pause('lease');
     }
     if (this.devicesTouched) {
       this.devicesTouched = false;

@@ -75,7 +75,6 @@ const handlers: { [K in ShellMessage['type']]: (engine: Engine, message: Extract
   rehearse: (engine, { milliseconds }) => {
     post({ type: 'rehearsed', instructions: engine.rehearse(milliseconds * 1e6) });
   },
-  endRehearsal: (engine) => engine.endRehearsal(),
   restore: (engine, { state }) => {
     try {
       engine.restoreState(state);

@@ -165,11 +165,6 @@ export class Vm extends EventEmitter {
     });
   }
 
-  /** Enough rehearsed: `rehearse` answers soon. */
-  endRehearsal(): void {
-    this.send({ type: 'endRehearsal' });
-  }
-
   /** The disks are this host's now. @throws DiskError */
   async takeDisks(): Promise<void> {
     await Promise.all(this.disks.map((disk) => disk.openForWriting()));

@@ -52,7 +52,7 @@ export class WarmTarget {
   private waitingCount = 0;
   private reviewedNs = 0;
   private held = false;
-  private flushes = 0;
+  private flushes: number;
 
   constructor(
     private readonly native: Native,
@@ -61,7 +61,9 @@ export class WarmTarget {
     private readonly blocks: BlockTranslator,
     /** Undefined: all of memory is there. */
     private arrivals: Uint8Array | undefined,
-  ) {}
+  ) {
+    this.flushes = blocks.flushes;
+  }
 
   /** A list from another host or a file: untrusted. */
   add(bytes: Uint8Array): void {
@@ -85,6 +87,11 @@ export class WarmTarget {
     this.waiting.clear();
     this.made.clear();
     this.waitingCount = 0;
+  }
+
+  /** All that was listed is translated, or never will be; pages may still change. */
+  get idle(): boolean {
+    return this.lists.length === 0 && this.hot.length === 0 && this.rest.length === 0 && this.waiting.size === 0;
   }
 
   /** Memory is still coming: there may be work though none is announced. */

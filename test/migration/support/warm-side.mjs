@@ -69,7 +69,7 @@ const orders = {
     return report;
   },
   // --- the target
-  /** Before the offer: puts the VM together and rehearses until `reserve`. */
+  /** Before the offer: puts the VM together and rehearses. */
   async prepare() {
     target = new TargetVmm({ facts: () => ({}), specFor: spec, onVm: watch });
     await target.prepare(spec());
@@ -86,10 +86,7 @@ const orders = {
     const before = await look();
     const instructions = await vm.rehearse(ms);
     const after = await look();
-    const called = vm.rehearse(600_000);
-    setTimeout(() => vm.endRehearsal(), 50);
-    await called;
-    return { instructions, before, after, again: await look() };
+    return { instructions, before, after };
   },
   async reserve() {
     target ??= new TargetVmm({ facts: () => ({}), specFor: spec, onVm: watch });

@@ -33,7 +33,6 @@ export class TargetVmm implements TargetVmmPort {
   private readonly timers: NodeJS.Timeout[] = [];
   private tookDisks = false;
   private reserving = false;
-  private rehearsal: Promise<unknown> | undefined;
 
   constructor(private readonly ports: TargetPorts) {}
 
@@ -43,13 +42,12 @@ export class TargetVmm implements TargetVmmPort {
 
   /**
    * Puts the VM together before there is an offer: threads, memory, images, network, compiled
-   * code; the last goes on until the offer comes. What comes then must be for this very machine.
+   * code. What comes then must be for this very machine.
    * @throws Error in one line when this host cannot hold it
    */
   async prepare(spec: VmSpec): Promise<void> {
     await this.put(spec);
-    // A VM that ends meanwhile is noticed by who uses it.
-    this.rehearsal = this.vm?.rehearse(REHEARSAL_MS).catch(() => {});
+    await this.vm?.rehearse(REHEARSAL_MS);
   }
 
   private async put(spec: VmSpec): Promise<void> {
@@ -72,8 +70,6 @@ export class TargetVmm implements TargetVmmPort {
     const spec = this.ports.specFor(offer);
     if (!this.vm) await this.put(spec);
     const vm = this.reserved();
-    vm.endRehearsal();
-    await this.rehearsal;
     const missing = differences(vm.spec, spec);
     if (missing.length > 0) throw new Error(`the VM was started with other settings than it has here: ${missing.join(', ')}: start it anew, or let it move before its settings are changed`);
     const ram = vm.ram();
