@@ -71,8 +71,10 @@ export interface VmEntry {
   readonly restart: 'always' | 'never';
   /** Drains and balancing leave it where it is. */
   readonly manualOnly: boolean;
-  /** CPUs that it keeps busy, smoothed. */
+  /** CPUs that it keeps busy, smoothed; or is expected to, where it has not run yet. */
   readonly cpuUsed: number;
+  /** Its host's own figure for CPUs contains it. */
+  readonly cpuMeasured: boolean;
   /** Null: never measured. */
   readonly dirtyBytesPerSecond: number | null;
   /** Where it ran last: its disks may still be in that host's memory. */
@@ -138,6 +140,7 @@ const VM_DEFAULTS = {
   restart: 'always',
   manualOnly: false,
   cpuUsed: 0,
+  cpuMeasured: true,
   dirtyBytesPerSecond: null,
   lastHostId: null,
   movedAtMs: null,

@@ -279,6 +279,15 @@ describe('scores', () => {
     expect(prefers('start', stopped(), { hosts, moves: [move(leaves, 'b')] }, [leaves])).toEqual(['c', 'a', 'b']);
   });
 
+  test('CPU: a VM that has not run yet adds what is expected of it to what its host measured without it', () => {
+    const hosts = [host('a'), host('b', { load: { ...load, cpuUsed: 0.05 } })];
+    const starts = (cpuMeasured: boolean) => vm('x', 'a', { cpuUsed: 1, cpuMeasured }, { memoryBytes: 4096 });
+    expect(prefers('start', stopped(), { hosts }, [starts(false)])).toEqual(['b', 'a']);
+    const measured = [host('a', { load: { ...load, cpuUsed: 0.125 } }), hosts[1]];
+    expect(prefers('start', stopped(), { hosts: measured }, [starts(true)])).toEqual(['b', 'a']);
+    expect(prefers('start', stopped(), { hosts }, [])).toEqual(['a', 'b']);
+  });
+
   test('pressure, warm data, links', () => {
     expect(prefers('start', stopped(), { hosts: [host('a', { load: { ...load, memoryPressure: 0.5 } }), host('b', { load })] })).toEqual([
       'b',

@@ -67,8 +67,9 @@ export function count(vm: VmEntry, move: MoveEntry | undefined, sign: 1 | -1, us
     usage.fullBytes += sign * vm.facts.memoryBytes;
     usage.vcpus += sign * vm.facts.vcpus;
     usage.reservedMilliCpus += sign * milliCpus(vm.reservedCpus);
-    if (hostId === vm.hostId) usage.residentMilliCpus += sign * milli;
-    else usage.arrivingBytes += sign * promised;
+    const isHere = hostId === vm.hostId;
+    if (isHere && vm.cpuMeasured) usage.residentMilliCpus += sign * milli;
+    if (!isHere) usage.arrivingBytes += sign * promised;
   }
   const end = destination(vm, move);
   if (end !== null) {

@@ -23,6 +23,8 @@ import { type ClusterState, type Host, runnerOf, stateOf, type Vm } from './stat
 
 /** Hosts that are explained without having been asked for: about a millisecond each. */
 const MAX_EXPLAINED = 128;
+/** CPUs that a VM is expected to keep busy before it has run: it boots. Without it all that are started at once would go to the host that measured a little less. */
+const STARTING_CPUS = 1;
 
 export class SchedulerPlanner implements Planner {
   readonly index = new ClusterIndex();
@@ -195,7 +197,8 @@ function entryOf(state: ClusterState, vm: Vm): VmEntry {
     cpuFeatures: spec.cpuFeatures.length > 0 ? spec.cpuFeatures : null,
     restart: spec.restart,
     manualOnly: spec.migration.manualOnly,
-    cpuUsed: runner?.report.cpuUsed ?? 0,
+    cpuUsed: runner?.report.cpuUsed ?? (record.hostId ? 0 : STARTING_CPUS),
+    cpuMeasured: runner !== undefined || record.hostId !== '',
     dirtyBytesPerSecond: runner?.report.dirtyBytesPerSecond || null,
     lastHostId: hostId,
     movedAtMs: record.movedAtMs || null,

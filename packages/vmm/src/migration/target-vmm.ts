@@ -33,6 +33,7 @@ export class TargetVmm implements TargetVmmPort {
   private readonly timers: NodeJS.Timeout[] = [];
   private tookDisks = false;
   private reserving = false;
+  private prepared: Promise<void> | undefined;
 
   constructor(private readonly ports: TargetPorts) {}
 
@@ -45,9 +46,9 @@ export class TargetVmm implements TargetVmmPort {
    * code. What comes then must be for this very machine.
    * @throws Error in one line when this host cannot hold it
    */
-  async prepare(spec: VmSpec): Promise<void> {
-    await this.put(spec);
-    await this.vm?.rehearse(REHEARSAL_MS);
+  prepare(spec: VmSpec): Promise<void> {
+    this.prepared = this.put(spec).then(async () => void (await this.vm?.rehearse(REHEARSAL_MS)));
+    return this.prepared;
   }
 
   private async put(spec: VmSpec): Promise<void> {
@@ -68,7 +69,9 @@ export class TargetVmm implements TargetVmmPort {
 
   async reserve(offer: Offer): Promise<{ ram: Uint8Array }> {
     const spec = this.ports.specFor(offer);
-    if (!this.vm) await this.put(spec);
+    // Nothing of the VM that comes may be written while another guest runs there.
+    if (this.prepared) await this.prepared;
+    else await this.put(spec);
     const vm = this.reserved();
     const missing = differences(vm.spec, spec);
     if (missing.length > 0) throw new Error(`the VM was started with other settings than it has here: ${missing.join(', ')}: start it anew, or let it move before its settings are changed`);

@@ -29,6 +29,7 @@ const digest = (text: string): Buffer => createHash('sha256').update(text).diges
 export class Incoming {
   private expected: { readonly token: Buffer; readonly migrationId: string } | undefined;
   private session: TargetSession | undefined;
+  private prepared: Promise<void> | undefined;
   private settle!: (record: TargetRecord) => void;
   /** How it went; once. */
   readonly over = new Promise<TargetRecord>((resolve) => {
@@ -50,7 +51,8 @@ export class Incoming {
 
   /** Where the VM's CPU is known beforehand: everything is ready when it comes. @throws Error, one line */
   prepare(features: readonly string[]): Promise<void> {
-    return this.vmm.prepare(this.parts.spec(features));
+    this.prepared = this.vmm.prepare(this.parts.spec(features));
+    return this.prepared;
   }
 
   /** Gives back what was prepared for a VM that never came. */
@@ -62,6 +64,10 @@ export class Incoming {
   async expect(migrationId: string, vmId: string): Promise<{ address: string; token: string }> {
     if (this.session) throw new WireError('precondition', 'a VM is on its way here already');
     if (vmId !== '' && vmId !== this.parts.vmId) throw new WireError('precondition', `this process waits for VM ${this.parts.vmId}, not for ${vmId}`);
+    // Whoever asks waits with a VM that still runs: it moves to a host that is ready.
+    await this.prepared?.catch((error: Error) => {
+      throw new WireError('precondition', error.message);
+    });
     const token = randomBytes(32).toString('base64url');
     this.expected = { token: digest(token), migrationId };
     return { address: (await this.parts.link()).address, token };
