@@ -47,9 +47,12 @@ export async function* watchOne(
     const kind = what.length > 1 && ports.leadership().state.migrations.has(id) ? what[1] : what[0];
     let first = true;
     for await (const changed of ports.watchers.watch(kind, stop.signal)) {
-      if (first || changed.includes(id)) yield view();
+      if (!first && !changed.includes(id)) continue;
       first = false;
-      if (isOver()) return;
+      // Asked before it is shown: what ends while this is on its way is still to be shown.
+      const over = isOver();
+      yield view();
+      if (over) return;
     }
   } finally {
     signal.removeEventListener('abort', end);

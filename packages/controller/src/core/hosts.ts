@@ -55,6 +55,8 @@ export function onHello(ctx: Context, host: Host, sessionId: string, hello: Hell
     if (migration?.sourceHostId === record.id) onSourceHello(ctx, migration, known.has(id));
   }
   askListings(ctx, host);
+  // What was unknown of its VMs is known now.
+  touchAll(ctx, host);
   ctx.signals.push({ signal: 'queue' });
 }
 
@@ -201,4 +203,6 @@ export function bury(ctx: Context, host: Host): void {
 function touchAll(ctx: Context, host: Host): void {
   ctx.touch('host', host.record.id);
   for (const vmId of host.vmIds) ctx.touch('vm', vmId);
+  // Those that are on their way have a process here, too.
+  for (const { vmId } of host.vmms.values()) ctx.touch('vm', vmId);
 }

@@ -21,7 +21,7 @@ import { retire } from './endings';
 import { judge } from './settle';
 import type { Vm } from './state';
 import { hasVmmAt, runnerOf, whereabouts } from './state';
-import { setHost } from './vms';
+import { saveVm, setHost, touchVm } from './vms';
 
 export const saveMigration = (ctx: Context, migration: MigrationRecord): void => ctx.save('migration', migration.id, () => migration);
 const nameOf = (ctx: Context, hostId: string): string => ctx.state.hostName(hostId);
@@ -80,7 +80,10 @@ export function takeUpMigration(ctx: Context, migration: MigrationRecord): void 
   if (migration.key) state.keys.set(migration.key, migration.id);
   if (migration.stage === 'ended') return void state.ended.add(migration.id);
   const vm = state.vms.get(migration.vmId);
-  if (vm) vm.migrationId = migration.id;
+  if (vm) {
+    vm.migrationId = migration.id;
+    touchVm(ctx, vm);
+  }
   ctx.timers.set(`migration/${migration.id}`, migration.deadlineAtMs);
   if (migration.stage === 'queued') state.queue.add(migration.id);
   else occupy(ctx, migration);
@@ -407,6 +410,9 @@ function finishMigration(ctx: Context, migration: MigrationRecord): void {
     if (migration.outcome === 'completed') vm.record.epoch = Math.max(vm.record.epoch, migration.epoch + 1);
     if (migration.outcome === 'completed' && vm.record.hostId === migration.sourceHostId) setHost(ctx, vm, migration.targetHostId);
     else if (migration.vmIs === 'nowhere') setHost(ctx, vm, runnerOf(state, vm)?.host.record.id ?? '');
+    // It has moved, or at least moves no more: whoever watches the VM is to see it, too.
+    saveVm(ctx, vm);
+    touchVm(ctx, vm);
     ctx.signals.push({ signal: 'vmFree', vmId: vm.record.id });
   }
   saveMigration(ctx, migration);

@@ -17,7 +17,7 @@ import type { OrderBody } from './orders';
 import type { OperationArguments, OperationKind, OperationRecord } from './records';
 import type { OrderResult } from './reports';
 import { runnerOf, type Vm, whereabouts } from './state';
-import { follow, saveVm, setHost } from './vms';
+import { follow, saveVm, setHost, touchVm } from './vms';
 
 export interface Draft {
   readonly kind: keyof typeof KINDS;
@@ -49,8 +49,12 @@ export function begin(ctx: Context, draft: Draft): OperationRecord {
   index(ctx, operation);
   tellStarted(ctx, operation);
   vm.operationId = operation.id;
+  touchVm(ctx, vm);
   const source = ctx.state.vms.get(operation.arguments.sourceVmId ?? '');
-  if (source) source.operationId = operation.id;
+  if (source) {
+    source.operationId = operation.id;
+    touchVm(ctx, source);
+  }
   const row = KINDS[kind];
   if (row.wanted) record.wanted = row.wanted(operation);
   saveVm(ctx, vm);
@@ -95,8 +99,12 @@ export function takeUp(ctx: Context, operation: OperationRecord): void {
   if (!vm || !phase)
     return finish(ctx, operation, { state: 'unknown', code: 'internal', line: 'it was cut short by a change of controller' });
   vm.operationId = operation.id;
+  touchVm(ctx, vm);
   const source = ctx.state.vms.get(operation.arguments.sourceVmId ?? '');
-  if (source) source.operationId = operation.id;
+  if (source) {
+    source.operationId = operation.id;
+    touchVm(ctx, source);
+  }
   ctx.timers.set(`operation/${operation.id}`, Math.min(ctx.now + SLOW_ORDER_MS, operation.deadlineAtMs));
   if (operation.cancelWanted) return undo(ctx, operation, vm, phase);
   // Without an order it waits for what its host reports.
@@ -302,7 +310,7 @@ function settleVm(ctx: Context, operation: OperationRecord, { state, line, code 
     const vm = known.vms.get(id);
     if (vm?.operationId !== operation.id) continue;
     vm.operationId = '';
-    ctx.touch('vm', id);
+    touchVm(ctx, vm);
     ctx.signals.push({ signal: 'vmFree', vmId: id });
   }
   const vm = known.vms.get(operation.vmId);

@@ -3,6 +3,7 @@
  * lost messages, crashes of everything and changes of leader: the rules at the head of testing/world.ts.
  * And that they can fail: cores broken on purpose are caught. Longer: `npm run simulate -- --schedules 10000`.
  */
+import { hostView, migrationView, operationView, vmView } from '../api/views';
 import { type Rule, simulate } from '../testing/world';
 import type { Context } from './context';
 import { Core } from './core';
@@ -108,3 +109,51 @@ test.each(broken)(
 test('orders that are sent twice are done once', () => {
   for (let seed = 1; seed <= 20; seed++) expect(simulate(seed, NewIds).failure).toBeUndefined();
 }, 60_000);
+
+/** Looks at all that can be watched before and after each step: what looks different is to be told to those who watch it. */
+class Watched extends Core {
+  static checked = 0;
+  private shown = new Map<string, string>();
+
+  override load(...given: Parameters<Core['load']>): ReturnType<Core['load']> {
+    // Nobody watches yet.
+    return this.compared(super.load(...given), false);
+  }
+  override report(...given: Parameters<Core['report']>): ReturnType<Core['report']> {
+    return this.compared(super.report(...given));
+  }
+  override tick(now: number): ReturnType<Core['tick']> {
+    return this.compared(super.tick(now));
+  }
+  override ask<T>(...given: Parameters<typeof Core.prototype.ask<T>>): ReturnType<typeof Core.prototype.ask<T>> {
+    const answer = super.ask(...given);
+    this.compared(answer.output);
+    return answer;
+  }
+
+  private compared(output: ReturnType<Core['tick']>, isWatched = true): ReturnType<Core['tick']> {
+    const now = new Map<string, string>();
+    const ctx = contextOf(this);
+    const { state } = this;
+    for (const [id, vm] of state.vms) now.set(`vm/${id}`, look(vmView(state, vm)));
+    for (const [id, host] of state.hosts) now.set(`host/${id}`, look(hostView(ctx, host)));
+    for (const [id, migration] of state.migrations) now.set(`migration/${id}`, look(migrationView(state, migration)));
+    for (const [id, operation] of state.operations) now.set(`operation/${id}`, look(operationView(state, operation)));
+    const told = new Set(output.changed.map(([what, id]) => `${what}/${id}`));
+    for (const [key, text] of now) {
+      const before = this.shown.get(key);
+      if (before === text || !isWatched) continue;
+      Watched.checked++;
+      if (!told.has(key)) throw new Error(`${key} looks different, and nobody is told:\n${before}\n${text}`);
+    }
+    this.shown = now;
+    return output;
+  }
+}
+/** When something was heard last is shown with the next change. */
+const look = (view: object): string => JSON.stringify({ ...view, seenAtMs: 0 });
+
+test('whatever looks different is told to those who watch', () => {
+  for (let seed = 1; seed <= 10; seed++) expect(simulate(seed, Watched).failure).toBeUndefined();
+  expect(Watched.checked).toBeGreaterThan(2_000);
+}, 120_000);

@@ -29,6 +29,12 @@ const crash = (ended: string): End => ({ event: 'vm.crashed', what: `has crashed
 
 export const saveVm = (ctx: Context, vm: Vm): void => ctx.save('vm', vm.record.id, () => vm.record);
 
+/** It looks different, and so do the hosts where it is or may be. */
+export function touchVm(ctx: Context, vm: Vm): void {
+  ctx.touch('vm', vm.record.id);
+  for (const hostId of new Set([vm.record.hostId, ...vm.vmms.values()])) if (hostId) ctx.touch('host', hostId);
+}
+
 /** Writes down where it may be running; '' when that is known to have ended. */
 export function setHost(ctx: Context, vm: Vm, hostId: string): void {
   const { record } = vm;
@@ -53,7 +59,9 @@ export function observeVmm(ctx: Context, host: Host, report: VmmReport): void {
   vm.vmms.set(report.vmmId, host.record.id);
   vm.seenAtMs = ctx.now;
   if (isActive(report) && report.epoch > 0) own(ctx, host, vm, report);
-  ctx.touch('vm', vm.record.id);
+  // Its figures change all the time, and are not shown with its host.
+  if (before?.state === report.state && before.epoch === report.epoch) ctx.touch('vm', vm.record.id);
+  else touchVm(ctx, vm);
   ctx.signals.push({ signal: 'vmSeen', vmId: vm.record.id });
 }
 
@@ -64,9 +72,10 @@ export function endVmm(ctx: Context, host: Host, report: VmmReport): void {
   host.vmms.delete(report.vmmId);
   // A drain may wait for the last one.
   if (host.operationId && host.vmms.size === 0) ctx.signals.push({ signal: 'childEnded', parentId: host.operationId, childId: host.record.id });
+  ctx.touch('host', host.record.id);
   if (!vm) return;
+  touchVm(ctx, vm);
   vm.vmms.delete(report.vmmId);
-  ctx.touch('vm', vm.record.id);
   ctx.signals.push({ signal: 'vmSeen', vmId: vm.record.id });
   const mine = vm.record.hostId === host.record.id && (!was || was.report.vmmId === report.vmmId);
   if (mine && report.state !== 'incoming') hasEnded(ctx, host, vm, report.ended, report.line);

@@ -33,6 +33,8 @@ export class Store {
   link: Link = { state: 'connecting', sinceMs: Date.now(), line: '', retryAtMs: 0 };
   /** Called with VMs that are about to change their host, while they are still shown on the old one. */
   beforeMove: (vmIds: readonly string[]) => void = () => {};
+  /** Counts up with everything that is told: whoever begins to listen sees whether something was told since it drew. */
+  changes = 0;
   private readonly onHost = new Map<string, Set<string>>();
   private readonly listeners = new Map<string, Set<Listener>>();
 
@@ -170,6 +172,7 @@ export class Store {
   }
 
   private tell(topics: ReadonlySet<string>): void {
+    this.changes++;
     const told = new Set<Listener>();
     for (const topic of topics) for (const listener of this.listeners.get(topic) ?? []) told.add(listener);
     for (const listener of told) listener();

@@ -7,8 +7,11 @@ import type { Host, MigrationView, Vm } from './types';
 export function useTopics(...topics: readonly string[]): void {
   const [, again] = useReducer((count: number) => count + 1, 0);
   const key = topics.join('\n');
+  const drawn = store.changes;
   useEffect(() => {
     const ends = key.split('\n').map((topic) => store.subscribe(topic, () => again(undefined as never)));
+    // An effect runs after the page was drawn: what was told in between would be missed.
+    if (store.changes !== drawn) again(undefined as never);
     return () => ends.forEach((end) => end());
   }, [key]);
 }
@@ -32,6 +35,7 @@ export function useMigration(id: string): MigrationView | undefined {
 export function useSlowly(everyMs: number, ...topics: readonly string[]): void {
   const [, again] = useReducer((count: number) => count + 1, 0);
   const key = topics.join('\n');
+  const drawn = store.changes;
   useEffect(() => {
     let timer: number | undefined;
     const later = (): void => {
@@ -41,6 +45,7 @@ export function useSlowly(everyMs: number, ...topics: readonly string[]): void {
       }, everyMs);
     };
     const ends = key.split('\n').map((topic) => store.subscribe(topic, later));
+    if (store.changes !== drawn) later();
     return () => {
       clearTimeout(timer);
       ends.forEach((end) => end());

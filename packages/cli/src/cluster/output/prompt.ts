@@ -34,8 +34,9 @@ async function firstLine(io: Io): Promise<string> {
 /** Key by key, since a terminal left to itself would show a secret. */
 function readLine(io: Io, question: string, shown: boolean): Promise<string> {
   const { stdin } = io;
-  io.err(question);
+  // First: who answers as soon as he is asked is not to be echoed by the terminal.
   stdin.setRawMode?.(true);
+  io.err(question);
   stdin.resume();
   return new Promise((resolve, reject) => {
     let line = '';
