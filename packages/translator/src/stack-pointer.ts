@@ -1,5 +1,5 @@
-import type { Instruction } from '@godwit/isa';
-import type { Emitter } from './emitter';
+import { Flag, type Instruction, Prefix } from '@godwit/isa';
+import { type Emitter, HOST } from './emitter';
 import { shapeOf } from './self';
 
 /**
@@ -13,6 +13,9 @@ import { shapeOf } from './self';
  * to their displacement, which costs nothing. r12 is moved once ("settled")
  * before anything that uses it otherwise: an instruction that names esp, and
  * every way out of the block.
+ *
+ * `add esp, n` and `sub esp, n` need not move r12 either, if somebody else makes
+ * their flags, or nobody can see them.
  *
  * A fault midway finds r12 as it was at some earlier push. The block's map has
  * the offset in force at each instruction, and the fault handler adds it before
@@ -60,4 +63,40 @@ function namesEsp(ins: Instruction): boolean {
   if (shape.regGeneral && !shape.regByte && ins.reg === 4) return true;
   if (shape.rmGeneral && !shape.rmByte && !ins.hasMemory && ins.rm === 4) return true;
   return shape.vGeneral && ins.vvvv === 4;
+}
+
+/**
+ * `add esp, n` and `sub esp, n`: only noted, where that is worth it. `polled`: an interrupt may get in before
+ * the next instruction. False: nothing was emitted.
+ */
+export function adjustLazily(e: Emitter, ins: Instruction, next: Instruction | undefined, polled: boolean): boolean {
+  const { row } = ins;
+  if (row.kind !== 'self' || ins.hasMemory || ins.rm !== 4 || ins.operandSize !== 4 || ins.prefixes & Prefix.LOCK || row.map !== 0)
+    return false;
+  if ((row.opcode !== 0x81 && row.opcode !== 0x83) || (row.digit !== ADD && row.digit !== SUB)) return false;
+  const moved = row.digit === ADD ? ins.immediate | 0 : -(ins.immediate | 0);
+  if (moved & 3 || Math.abs(moved) > MAX_BEHIND || Math.abs(e.stackOffset + moved) > MAX_BEHIND) return false;
+  if (next === undefined || isConditionalJump(next)) return false;
+  if (polled || !replacesFlags(next)) {
+    // The flags may be seen. To have them made aside costs as much as settling, and nothing waits for it.
+    if (e.stackOffset === 0) return false;
+    e.add(HOST.R10, HOST.ESP, e.stackOffset);
+    e.u8(0x41, 0x81, 0xc0 | (row.digit << 3) | (HOST.R10 & 7));
+    e.u32(ins.immediate);
+  }
+  e.moveStackPointer(moved);
+  return true;
+}
+
+const ADD = 0,
+  SUB = 5;
+const makesFlags = new Set(['add', 'sub', 'cmp', 'neg', 'and', 'or', 'xor', 'test']);
+/** AF is not defined after logic: every CPU clears it, whatever it was. */
+const allButAdjust = Flag.CF | Flag.PF | Flag.ZF | Flag.SF | Flag.OF;
+
+/** Between registers, so that it cannot fault, and no flag is as it was. */
+function replacesFlags(ins: Instruction): boolean {
+  const { row } = ins;
+  if (row.kind !== 'self' || ins.hasMemory || ins.prefixes & Prefix.LOCK || !makesFlags.has(row.mnemonic) || namesEsp(ins)) return false;
+  return (row.flagsWritten & allButAdjust) === allButAdjust && row.flagsRead === 0 && row.flagsConditional === 0;
 }

@@ -8,7 +8,7 @@ import { addressRex, emitModrm } from './host-address';
 import { hostAddress } from './memory-operand';
 import { emitSelf, shapeOf } from './self';
 import { stackHandlers } from './stack';
-import { isTooFarBehind, mapGuestOffset, settlePositions } from './stack-pointer';
+import { adjustLazily, isTooFarBehind, mapGuestOffset, settlePositions } from './stack-pointer';
 import { stringHandlers } from './strings';
 import { emitInterpret, emitStub } from './stubs';
 import { systemHandlers } from './system';
@@ -130,6 +130,15 @@ export class Translator {
       c.nextEip = (c.eip + ins.length) >>> 0;
       c.offset = request.offset + guestBytes;
       // Before the map's entry: at the instruction's own code the offset of the entry is in force.
+      const begins = e.pos - request.hostStart;
+      const before = mapGuestOffset(guestBytes, e);
+      if (!polls[done] && !c.shadow && adjustLazily(e, ins, list[done + 1], polls[done + 1])) {
+        meta[request.mapStart + mapCount * 2] = begins;
+        meta[request.mapStart + mapCount * 2 + 1] = before;
+        mapCount++;
+        guestBytes += ins.length;
+        continue;
+      }
       if (settles[done] || isTooFarBehind(e) || this.maySoftMiss(request, ins, c.eip)) e.settleStackPointer();
       const { stackOffset } = e;
       meta[request.mapStart + mapCount * 2] = e.pos - request.hostStart;

@@ -16,6 +16,9 @@ appear:                            # hook: #PF and #DE: notes esp, repairs, goes
     mov eax, [ebp + 68]
 1:  sub eax, [base]
     mov [seen], eax
+    mov eax, [ebp + 64]
+    and eax, 0x8d5
+    mov [flags], eax
     cmp dword ptr [ebp + 48], 14
     jne 2f
     mov eax, [hole]
@@ -160,6 +163,75 @@ test_main:
     sub ebx, [base]
     SHOW "leave", edx, ebp, esi, edi, ebx
 #= leave 00000004 00000007 00000006 00000005 00000000
+    # added to and subtracted from: what a fault sees of the flags, and what the next instruction does
+    HIDE
+    mov [base], esp
+    xor eax, eax
+    push 1
+    push 2
+    sub esp, 28
+    mov ecx, [HOLE]
+    mov [esp + 12], ecx
+    add esp, 28
+    pop ebx
+    pop edx
+    SHOW "frame", [seen], [flags], ecx, ebx, edx
+#= frame ffffffdc 00000014 00005eed 00000002 00000001
+    HIDE
+    mov [base], esp
+    cmp eax, eax
+    push 3
+    add esp, -16
+    mov ecx, [HOLE]
+    add esp, 16
+    pop edx
+    pushf
+    pop ebx
+    and ebx, 0x8d5
+    mov ecx, esp
+    sub ecx, [base]
+    SHOW "carry", [seen], [flags], edx, ebx, ecx
+#= carry ffffffec 00000005 00000003 00000000 00000000
+    mov ecx, 0xffffffff
+    push 4
+    push 5
+    add esp, 4
+    add ecx, 1
+    pushf
+    pop ebx
+    and ebx, 0x8d5
+    pop edx
+    sub esp, 12
+    neg ecx
+    push ebx
+    setz cl
+    add esp, 16
+    test edx, edx
+    setz ch
+    mov eax, esp
+    sub eax, [base]
+    SHOW "unseen flags", eax, ebx, ecx, edx
+#= unseen flags 00000000 00000055 00000001 00000004
+    push 6
+    sub esp, 8
+    jc 1f
+    ja 2f
+1:  SHOW "wrong way"
+2:  mov dword ptr [esp], 7
+    add esp, 6
+    sub esp, 2
+    sub esp, 0x1000
+    push 8
+    add esp, 0x1000
+    pop eax
+    mov ecx, [esp - 0x1004]
+    sub esp, 0x1ffc
+    add esp, 0x2000
+    pop edx
+    mov ebx, esp
+    sub ebx, [base]
+    SHOW "odd and large", eax, ecx, edx, ebx
+#= odd and large 00000007 00000008 00000006 00000000
     # words
     mov [base], esp
     push 0x12345678
@@ -412,4 +484,5 @@ dive:
 hole: .long HOLE + 3
 base: .long 0
 seen: .long 0
+flags: .long 0
 lost: .long 0
