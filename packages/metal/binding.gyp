@@ -5,8 +5,8 @@
   "target_defaults": {
     "configurations": {
       "Debug": {
-        "cflags": ["-g", "-fsanitize=undefined", "-fno-sanitize-recover=undefined"],
-        "ldflags": ["-fsanitize=undefined"]
+        "cflags": ["-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-fno-omit-frame-pointer"],
+        "ldflags": ["-fsanitize=address,undefined"]
       }
     }
   },

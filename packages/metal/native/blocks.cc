@@ -183,9 +183,8 @@ const Block *blockAt(Vm *vm, u64 rip) {
   return &vm->blocks[lo];
 }
 
-bool guestEipAt(Vm *vm, u64 rip, u32 *eip, const Block **block, u64 *instructionStart) {
+bool placeAt(Vm *vm, u64 rip, Place *place) {
   const Block *b = blockAt(vm, rip);
-  *block = b;
   if (!b) return false;
   const u32 offset = (u32)(rip - (u64)vm->codeRx) - b->hostStart;
   const MapEntry *map = (const MapEntry *)(vm->meta + b->mapOffset);
@@ -195,8 +194,7 @@ bool guestEipAt(Vm *vm, u64 rip, u32 *eip, const Block **block, u64 *instruction
     if (map[mid].host <= offset) lo = mid;
     else hi = mid - 1;
   }
-  *eip = b->eip + map[lo].guest;
-  if (instructionStart) *instructionStart = (u64)vm->codeRx + b->hostStart + map[lo].host;
+  *place = {b, b->eip + map[lo].offset(), map[lo].stackOffset(), (u64)vm->codeRx + b->hostStart + map[lo].host};
   return true;
 }
 

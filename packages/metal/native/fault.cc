@@ -32,6 +32,12 @@ static void passOn(int signal, siginfo_t *info, void *context) {
 
 static inline bool inCode(const Vm *vm, u64 rip) { return rip - (u64)vm->codeRx < vm->codeBytes; }
 
+// A block is left in its midst: eip and esp as they are at the instruction.
+static void settle(State *s, const Place &place, greg_t *regs) {
+  s->eip = place.eip;
+  regs[REG_R12] = (greg_t)(u32)(regs[REG_R12] + place.stackOffset);
+}
+
 static bool handleFault(Vm *vm, int signal, siginfo_t *info, greg_t *regs) {
   State *s = vm->state;
   const u64 rip = (u64)regs[REG_RIP];
@@ -48,9 +54,10 @@ static bool handleFault(Vm *vm, int signal, siginfo_t *info, greg_t *regs) {
     static const u8 lookup[4] = {0x47, 0x8B, 0x0C, 0x86};
     bool jump = true;
     for (int i = 0; i < 4; i++) jump = jump && ((const u8 *)rip)[i] == lookup[i];
-    const Block *block;
+    Place place;
     if (jump) s->eip = (u32)regs[REG_R8];
-    else if (!guestEipAt(vm, rip, &s->eip, &block)) return false;
+    else if (!placeAt(vm, rip, &place)) return false;
+    else settle(s, place, regs);
     s->counters[cKicks]++;
     s->exitReason = kKick;
     s->exitHostRip = rip;
@@ -64,8 +71,10 @@ static bool handleFault(Vm *vm, int signal, siginfo_t *info, greg_t *regs) {
     regs[REG_RIP] = (greg_t)godwit_fault_exit;
     return true;
   }
-  const Block *block;
-  if (!guestEipAt(vm, rip, &s->eip, &block)) return false;
+  Place place;
+  if (!placeAt(vm, rip, &place)) return false;
+  const Block *const block = place.block;
+  s->eip = place.eip;
   s->counters[cFaults]++;
   // xsave and its kin run with eax and edx cut down (translator/src/system.ts): the guest's are in r10 and r11.
   const auto undoXsave = [&]() {
@@ -80,6 +89,7 @@ static bool handleFault(Vm *vm, int signal, siginfo_t *info, greg_t *regs) {
   };
   auto exitWith = [&](u32 reason) {
     undoXsave();
+    settle(s, place, regs);
     s->exitReason = reason;
     s->exitArg0 = 0;
     s->exitHostRip = rip;
@@ -108,11 +118,9 @@ static bool handleFault(Vm *vm, int signal, siginfo_t *info, greg_t *regs) {
     undoXsave();
     for (u32 q = 0; q < 4; q++)
       if (s->quadrantBase[q] == (u64)deferredBase(vm)) s->quadrantBase[q] = (u64)vm->windows[vm->userWindow].base;
-    u64 start;
-    guestEipAt(vm, rip, &s->eip, &block, &start);
     regs[REG_RSI] &= 0xFFFFFFFF;
     regs[REG_RDI] &= 0xFFFFFFFF;
-    regs[REG_RIP] = (greg_t)start;
+    regs[REG_RIP] = (greg_t)place.instructionStart;
     return true;
   }
   if (arenaOffset >= kWindows * kWindowStride) {  // poisoned segment base, or a wrapped access outside the arena
@@ -140,6 +148,7 @@ static bool handleFault(Vm *vm, int signal, siginfo_t *info, greg_t *regs) {
     s->exitErrorCode = w.error;
     s->exitHasErrorCode = 1;
     undoXsave();
+    settle(s, place, regs);
     vm->pendingFault = linear;
     vm->pendingFaultValid = true;
     s->exitReason = kException;
@@ -200,10 +209,9 @@ static void onKick(int, siginfo_t *, void *context) {
   if (inCode(vm, rip) || resuming) regs[REG_R14] = (greg_t)(vm->poison + 65536);
   // A repeated string instruction may take seconds: leave in its midst, where the registers are exact. The
   // pointers' low halves are the guest's own, and the exit path saves just these.
-  const Block *block;
-  u32 eip;
-  if (inCode(vm, rip) && !vm->hostExecuting && repeatedString((const u8 *)rip) && guestEipAt(vm, rip, &eip, &block)) {
-    s->eip = eip;
+  Place place;
+  if (inCode(vm, rip) && !vm->hostExecuting && repeatedString((const u8 *)rip) && placeAt(vm, rip, &place)) {
+    settle(s, place, regs);
     s->counters[cKicks]++;
     s->exitReason = kKick;
     s->exitHostRip = rip;

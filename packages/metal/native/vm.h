@@ -77,9 +77,12 @@ struct Run {  // a large mapping: `count` pages
 struct Link {
   u32 site, original, next;
 };
-// Host offset within the block → guest offset from eip. Written by TypeScript.
+// Host offset within the block → guest offset from eip (low 10 bits) and, in words and signed, what is to be added
+// to r12 for the guest's esp (translator/src/stack-pointer.ts). Written by TypeScript.
 struct MapEntry {
   u16 host, guest;
+  u32 offset() const { return guest & 1023; }
+  i32 stackOffset() const { return ((i32)(int16_t)guest >> 10) * 4; }
 };
 
 struct Walk {
@@ -210,7 +213,13 @@ void invalidateAllBlocks(Vm *vm);
 void clearTablePage(Vm *vm, u32 window, u32 linearPage);
 void unlinkPageBlocks(Vm *vm, u32 gpaPage, u32 linearPage);
 const Block *blockAt(Vm *vm, u64 rip);
-bool guestEipAt(Vm *vm, u64 rip, u32 *eip, const Block **block, u64 *instructionStart = nullptr);
+struct Place {  // a host instruction in translated code, as the guest sees it
+  const Block *block;
+  u32 eip;
+  i32 stackOffset;       // to be added to r12 for the guest's esp
+  u64 instructionStart;  // host address where the guest's instruction begins
+};
+bool placeAt(Vm *vm, u64 rip, Place *place);
 
 // warm.cc
 u32 installWarm(Vm *vm);

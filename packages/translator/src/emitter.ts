@@ -15,6 +15,8 @@ export class Emitter {
   /** Set while an instruction is translated that goes through the software TLB. */
   soft: SoftAccess | null = null;
   readonly softMisses: PendingSoftMiss[] = [];
+  /** What is to be added to r12 for the guest's esp (stack-pointer.ts). */
+  stackOffset = 0;
   constructor(readonly bytes: Uint8Array) {}
 
   u8(...values: number[]): void {
@@ -65,6 +67,7 @@ export class Emitter {
 
   /** jmp [state.callout[slot]] */
   jumpCallout(slot: number): void {
+    this.requireSettled();
     this.u8(0x41, 0xff, 0xa7);
     this.u32(stateOffset.callout + slot * 8);
   }
@@ -95,14 +98,26 @@ export class Emitter {
     this.u32(displacement);
   }
 
-  /** lea r12d, [r12 + displacement] */
+  /** Moves the guest's esp, for now only in what is known of it. */
   moveStackPointer(displacement: number): void {
+    this.stackOffset += displacement;
+  }
+
+  /** Makes r12 the guest's esp: lea r12d, [r12 + displacement]. */
+  settleStackPointer(): void {
+    const displacement = this.stackOffset;
+    this.stackOffset = 0;
+    if (displacement === 0) return;
     if (displacement >= -128 && displacement <= 127) {
       this.u8(0x45, 0x8d, 0x64, 0x24, displacement & 255);
     } else {
       this.u8(0x45, 0x8d, 0xa4, 0x24);
       this.u32(displacement);
     }
+  }
+
+  private requireSettled(): void {
+    if (this.stackOffset !== 0) throw new Error('a block is left with the stack pointer not settled');
   }
 
   /** r9 = top address byte → r9 = base of the window for that quadrant. */
@@ -120,6 +135,7 @@ export class Emitter {
 
   /** Jump to the block for the eip in r8d; the fault handler knows the first instruction by its bytes. */
   jumpTable(): void {
+    this.requireSettled();
     this.u8(0x47, 0x8b, 0x0c, 0x86); // mov r9d, [r14 + r8*4]
     this.u8(0x4f, 0x8d, 0x0c, 0x29); // lea r9, [r9 + r13]
     this.u8(0x41, 0xff, 0xe1); //       jmp r9

@@ -16,6 +16,7 @@ function linkable(c: Context, target: number): boolean {
 
 /** jmp rel32 (or the conditional form) to `target`, by way of a stub. */
 function jumpTo(c: Context, target: number, condition = -1): void {
+  c.e.settleStackPointer();
   if (condition < 0) c.e.u8(0xe9);
   else c.e.u8(0x0f, 0x80 | condition);
   c.stubs.push({ site: c.e.pos, targetEip: target >>> 0, linkable: linkable(c, target >>> 0) });
@@ -29,13 +30,19 @@ export function endWithJump(c: Context, target: number): void {
 
 export function jumpThroughTable(c: Context, target: number): void {
   c.e.moveImm(HOST.R8, target);
+  jumpToLoaded(c);
+}
+
+/** To the block for the eip in r8d. */
+function jumpToLoaded(c: Context): void {
+  c.e.settleStackPointer();
   c.e.jumpTable();
 }
 
 const target = (c: Context): number => (c.nextEip + c.ins.immediate) >>> 0;
 
 function pushReturn(c: Context): void {
-  emitAccess(c.e, [0xc7], 0, stackAddress(-4));
+  emitAccess(c.e, [0xc7], 0, stackAddress(c.e, -4));
   c.e.u32(c.nextEip);
   c.e.moveStackPointer(-4);
 }
@@ -53,7 +60,7 @@ function jmp(c: Context): Outcome {
     endWithJump(c, target(c));
   } else {
     loadTarget(c);
-    c.e.jumpTable();
+    jumpToLoaded(c);
   }
   return 'end';
 }
@@ -65,15 +72,15 @@ function call(c: Context): Outcome {
   } else {
     loadTarget(c);
     pushReturn(c);
-    c.e.jumpTable();
+    jumpToLoaded(c);
   }
   return 'end';
 }
 
 function ret(c: Context): Outcome {
-  emitAccess(c.e, [0x8b], HOST.R8, stackAddress(0));
+  emitAccess(c.e, [0x8b], HOST.R8, stackAddress(c.e, 0));
   c.e.moveStackPointer(4 + (c.ins.row.immediate === 'w' ? c.ins.immediate & 0xffff : 0));
-  c.e.jumpTable();
+  jumpToLoaded(c);
   return 'end';
 }
 

@@ -65,6 +65,6 @@ export function emitAccess(e: Emitter, opcode: readonly number[], reg: number, a
 }
 
 /** [esp + displacement] of the guest. */
-export function stackAddress(displacement: number): HostAddress {
-  return { base: HOST.ESP, index: -1, scale: 1, displacement, window: true };
+export function stackAddress(e: Emitter, displacement: number): HostAddress {
+  return { base: HOST.ESP, index: -1, scale: 1, displacement: e.stackOffset + displacement, window: true };
 }

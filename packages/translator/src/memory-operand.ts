@@ -16,7 +16,7 @@ export function hostAddress(e: Emitter, ins: Instruction, stackBias = 0, ignoreS
     base: ins.base < 0 ? -1 : hostOf(ins.base),
     index: ins.index,
     scale: ins.scale,
-    displacement: ins.displacement + (ins.base === 4 ? stackBias : 0),
+    displacement: ins.displacement + (ins.base === 4 ? e.stackOffset + stackBias : 0),
     window: !ignoreSegment,
   };
   if (ins.addressSize === 2 && (address.base >= 0 || address.index >= 0)) {

@@ -8,7 +8,8 @@ import { emitCallout } from './stubs';
 
 /**
  * The implicit stack. A push stores first and moves esp afterwards, a pop loads
- * first: when the access faults, nothing has been done.
+ * first: when the access faults, nothing has been done. What moves is only noted
+ * (stack-pointer.ts).
  */
 
 const hostOf = (guest: number): number => (guest === 4 ? HOST.ESP : guest);
@@ -16,15 +17,15 @@ const hostOf = (guest: number): number => (guest === 4 ? HOST.ESP : guest);
 const push: Handler = ({ e, ins }) => {
   const { row } = ins;
   if (row.opcodeRegister) {
-    emitAccess(e, [0x89], hostOf(ins.opcodeReg), stackAddress(-4));
+    emitAccess(e, [0x89], hostOf(ins.opcodeReg), stackAddress(e, -4));
   } else if (row.immediate !== '') {
-    emitAccess(e, [0xc7], 0, stackAddress(-4));
+    emitAccess(e, [0xc7], 0, stackAddress(e, -4));
     e.u32(ins.immediate);
   } else if (ins.hasMemory) {
     emitAccess(e, [0x8b], HOST.R10, hostAddress(e, ins));
-    emitAccess(e, [0x89], HOST.R10, stackAddress(-4));
+    emitAccess(e, [0x89], HOST.R10, stackAddress(e, -4));
   } else {
-    emitAccess(e, [0x89], hostOf(ins.rm), stackAddress(-4));
+    emitAccess(e, [0x89], hostOf(ins.rm), stackAddress(e, -4));
   }
   e.moveStackPointer(-4);
   return 'next';
@@ -33,32 +34,33 @@ const push: Handler = ({ e, ins }) => {
 const pop: Handler = ({ e, ins }) => {
   if (ins.hasMemory) {
     const target = hostAddress(e, ins, 4); // may use r8–r11: before the value is in r10
-    emitAccess(e, [0x8b], HOST.R10, stackAddress(0));
+    emitAccess(e, [0x8b], HOST.R10, stackAddress(e, 0));
     emitAccess(e, [0x89], HOST.R10, target);
     e.moveStackPointer(4);
     return 'next';
   }
   const reg = ins.row.opcodeRegister ? ins.opcodeReg : ins.rm;
-  emitAccess(e, [0x8b], hostOf(reg), stackAddress(0));
+  emitAccess(e, [0x8b], hostOf(reg), stackAddress(e, 0));
   if (reg !== 4) e.moveStackPointer(4);
   return 'next';
 };
 
 const pusha: Handler = ({ e }) => {
-  for (let reg = 0; reg < 8; reg++) emitAccess(e, [0x89], hostOf(reg), stackAddress(-4 * (reg + 1)));
+  for (let reg = 0; reg < 8; reg++) emitAccess(e, [0x89], hostOf(reg), stackAddress(e, -4 * (reg + 1)));
   e.moveStackPointer(-32);
   return 'next';
 };
 
 // A fault midway leaves some registers loaded; the instruction is restarted from the same esp, so it does no harm.
 const popa: Handler = ({ e }) => {
-  for (let i = 0; i < 8; i++) if (i !== 3) emitAccess(e, [0x8b], 7 - i, stackAddress(4 * i));
+  for (let i = 0; i < 8; i++) if (i !== 3) emitAccess(e, [0x8b], 7 - i, stackAddress(e, 4 * i));
   e.moveStackPointer(32);
   return 'next';
 };
 
 const leave: Handler = ({ e }) => {
   emitAccess(e, [0x8b], HOST.R10, { base: 5, index: -1, scale: 1, displacement: 0, window: true });
+  e.stackOffset = 0; // esp is made anew
   e.add(HOST.ESP, 5, 4);
   e.move(5, HOST.R10);
   return 'next';
@@ -72,13 +74,13 @@ const pushf: Handler = ({ e }) => {
   e.u32(-0x200);
   e.loadState(HOST.R9, stateOffset.sysFlags);
   e.u8(0x47, 0x8d, 0x04, 0x08); // lea r8d, [r8 + r9]
-  emitAccess(e, [0x89], HOST.R8, stackAddress(-4));
+  emitAccess(e, [0x89], HOST.R8, stackAddress(e, -4));
   e.moveStackPointer(-4);
   return 'next';
 };
 
 const popf: Handler = ({ e, eip, nextEip }) => {
-  emitAccess(e, [0x8b], HOST.R8, stackAddress(0));
+  emitAccess(e, [0x8b], HOST.R8, stackAddress(e, 0));
   e.storeState(stateOffset.exitArg0, HOST.R8);
   emitCallout(e, Callout.Popf, eip, nextEip);
   return 'end';
@@ -107,7 +109,7 @@ function fixedSegment(opcode: number, map: number): number {
 
 const pushseg: Handler = ({ e, ins }) => {
   e.loadState(HOST.R10, selectorOffset(fixedSegment(ins.row.opcode, ins.row.map)));
-  emitAccess(e, [0x89], HOST.R10, stackAddress(-4));
+  emitAccess(e, [0x89], HOST.R10, stackAddress(e, -4));
   e.moveStackPointer(-4);
   return 'next';
 };
@@ -115,7 +117,7 @@ const pushseg: Handler = ({ e, ins }) => {
 const popseg: Handler = ({ e, ins, eip, nextEip }) => {
   const seg = fixedSegment(ins.row.opcode, ins.row.map);
   if (seg === Seg.SS) return 'interpret';
-  emitAccess(e, [0x0f, 0xb7], HOST.R8, stackAddress(0)); // movzx r8d, word [esp]
+  emitAccess(e, [0x0f, 0xb7], HOST.R8, stackAddress(e, 0)); // movzx r8d, word [esp]
   e.add(HOST.R8, HOST.R8, (seg << 16) | (1 << 24));
   e.storeState(stateOffset.exitArg0, HOST.R8);
   emitCallout(e, Callout.LoadSegment, eip, nextEip);

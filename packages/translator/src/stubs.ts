@@ -33,12 +33,14 @@ export function emitStub(e: Emitter, stub: PendingStub): void {
 
 /** Leaves for TypeScript: the interpreter runs the instruction at `eip`. */
 export function emitInterpret(e: Emitter, eip: number): void {
+  e.settleStackPointer();
   e.storeStateImm(stateOffset.eip, eip);
   e.jumpCallout(Callout.Interpret);
 }
 
 /** A callout whose first argument was stored by the caller. */
 export function emitCallout(e: Emitter, slot: Callout, eip: number, nextEip: number): void {
+  e.settleStackPointer();
   e.storeStateImm(stateOffset.eip, eip);
   e.storeStateImm(stateOffset.exitArg1, nextEip);
   e.jumpCallout(slot);

@@ -8,6 +8,7 @@ import { addressRex, emitModrm } from './host-address';
 import { hostAddress } from './memory-operand';
 import { emitSelf, shapeOf } from './self';
 import { stackHandlers } from './stack';
+import { adjustLazily, isTooFarBehind, mapGuestOffset, settlePositions } from './stack-pointer';
 import { stringHandlers } from './strings';
 import { emitInterpret, emitStub } from './stubs';
 import { systemHandlers } from './system';
@@ -21,7 +22,7 @@ import { systemHandlers } from './system';
  * since its validity hangs on two pages.
  *
  * For every guest instruction the pair (host offset, guest offset) is recorded,
- * so that a fault at any host instruction names one guest eip. The code emitted
+ * so that a fault at any host instruction names one guest eip and one esp. The code emitted
  * for an instruction does nothing that the guest could see before its last
  * access that can fault.
  *
@@ -101,6 +102,7 @@ export class Translator {
     const { e } = this;
     const { meta } = this.ports;
     e.pos = request.hostStart;
+    e.stackOffset = 0;
     const c: Context = {
       e,
       ins: list[0],
@@ -115,6 +117,7 @@ export class Translator {
       hostBmi2: this.ports.hostBmi2,
     };
     const polls = pollPositions(list, request.eip);
+    const settles = settlePositions(list);
     let mapCount = 0;
     let outcome: Outcome = 'next';
     let guestBytes = 0;
@@ -126,8 +129,20 @@ export class Translator {
       c.eip = (request.eip + guestBytes) >>> 0;
       c.nextEip = (c.eip + ins.length) >>> 0;
       c.offset = request.offset + guestBytes;
+      // Before the map's entry: at the instruction's own code the offset of the entry is in force.
+      const begins = e.pos - request.hostStart;
+      const before = mapGuestOffset(guestBytes, e);
+      if (!polls[done] && !c.shadow && adjustLazily(e, ins, list[done + 1], polls[done + 1])) {
+        meta[request.mapStart + mapCount * 2] = begins;
+        meta[request.mapStart + mapCount * 2 + 1] = before;
+        mapCount++;
+        guestBytes += ins.length;
+        continue;
+      }
+      if (settles[done] || isTooFarBehind(e) || this.maySoftMiss(request, ins, c.eip)) e.settleStackPointer();
+      const { stackOffset } = e;
       meta[request.mapStart + mapCount * 2] = e.pos - request.hostStart;
-      meta[request.mapStart + mapCount * 2 + 1] = guestBytes;
+      meta[request.mapStart + mapCount * 2 + 1] = mapGuestOffset(guestBytes, e);
       mapCount++;
       if (polls[done]) e.poll();
       const afterSti = c.shadow;
@@ -142,6 +157,7 @@ export class Translator {
       if (outcome === 'interpret') {
         e.softMisses.length = missesBefore;
         e.pos = at;
+        e.stackOffset = stackOffset;
         emitInterpret(e, c.eip);
         outcome = 'end';
       }
@@ -153,10 +169,12 @@ export class Translator {
         emitInterpret(e, c.eip);
         outcome = 'end';
       } else if (afterSti && outcome === 'next') {
+        e.settleStackPointer();
         emitAttention(c);
       }
     }
     if (outcome === 'next') {
+      e.settleStackPointer();
       const next = (request.eip + guestBytes) >>> 0;
       if (mapCount === 0) {
         meta[request.mapStart] = 0;
@@ -199,8 +217,12 @@ export class Translator {
     return handler(c);
   }
 
+  private maySoftMiss(request: TranslateRequest, ins: Instruction, eip: number): boolean {
+    return (request.mode & Mode.User) !== 0 && ins.hasMemory && this.ports.hostBmi2 && request.touchesFirst(eip);
+  }
+
   private softAccess(request: TranslateRequest, ins: Instruction, eip: number, instructionStart: number): SoftAccess | null {
-    if (!(request.mode & Mode.User) || !ins.hasMemory || !this.ports.hostBmi2 || !request.touchesFirst(eip)) return null;
+    if (!this.maySoftMiss(request, ins, eip)) return null;
     // A pending x87 exception comes before any page fault: the instruction itself must make both.
     if (ins.row.unit === 'x87' || ins.row.unit === 'mmx') return null;
     // It reads the stack first, and may fault there.
