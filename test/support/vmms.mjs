@@ -115,7 +115,11 @@ export class VmmProcess {
     return this.until(({ vm, migrationAddress }) => vm.state === 'VM_STATE_INCOMING' && migrationAddress !== '', 'waited for its VM');
   }
 
-  /** Moves the VM to a waiting process; its record, `onRecord` with each on the way. */
+  /**
+   * Moves the VM to a waiting process; its record, `onRecord` with each on the way.
+   * @param {VmmProcess} target
+   * @param {{ settings?: object, migrationId?: string, onRecord?: (record: any) => void }} given
+   */
   async migrateTo(target, { settings, migrationId = randomUUID(), onRecord = () => {} } = {}) {
     const { vm } = await this.status();
     const { address, token } = await target.client.expect({ migrationId, vmId: vm.vmId });

@@ -74,15 +74,25 @@ function cleanXsave(s: VcpuState, hostXcr0: number): void {
   view.setUint32(MXCSR_AT, view.getUint32(MXCSR_AT, true) & MXCSR_KNOWN, true);
 }
 
-/** Registers after INIT where a boot protocol says nothing (SDM 3A, table 9-1). */
+/**
+ * As after a hardware reset (SDM 3A, table 9-1), whatever it was doing: what a boot protocol sets comes on top. Its
+ * TSC goes on, as that of a machine that keeps its power does.
+ */
 export function resetVcpu(s: VcpuState): void {
+  for (const name of WORDS) s.set(name, 0);
+  s.eflags = 2;
+  s.gpr.fill(0);
+  s.segments.fill(0);
+  // One that slept when the line was pulled would never wake: nothing would interrupt it.
+  s.halted = 0;
+  s.interruptShadow = 0;
   s.set('xcr0', 1);
   s.u32.fill(0, stateOffset.dr >> 2, (stateOffset.dr >> 2) + 6);
   s.u32[(stateOffset.dr >> 2) + 6] = 0xffff0ff0;
   s.u32[(stateOffset.dr >> 2) + 7] = 0x400;
   s.set('patLow', 0x00070406);
   s.set('patHigh', 0x00070406);
-  s.set('idtrLimit', 0);
+  s.xsave.fill(0, 0, XSAVE_BYTES);
   const view = new DataView(s.xsave.buffer, s.xsave.byteOffset);
   view.setUint16(0, 0x37f, true); // FCW
   view.setUint32(MXCSR_AT, 0x1f80, true);

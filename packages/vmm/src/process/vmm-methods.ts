@@ -47,8 +47,16 @@ export function vmmMethods(vmm: VmmProcess): Handlers<'Vmm'> {
       counters: { ...(vmm.vm ? flatStats(vmm.end?.stats ?? (await vmm.vm.stats())) : {}), ...vmm.parts.holder?.counters() },
     }),
 
-    pause: acknowledge(() => vmm.running.pause('operator')),
-    resume: acknowledge(() => vmm.running.resume('operator')),
+    pause: async () => {
+      vmm.running.pause('operator');
+      await standsStill(vmm, true);
+      return vmmStatus(vmm);
+    },
+    resume: async () => {
+      vmm.running.resume('operator');
+      await standsStill(vmm, false);
+      return vmmStatus(vmm);
+    },
     powerButton: acknowledge(() => vmm.running.powerButton()),
     reset: acknowledge(() => vmm.running.reset()),
     powerOff: acknowledge(() => {
@@ -174,4 +182,21 @@ export function vmmStatus(vmm: VmmProcess): Input<VmmStatus> {
     migrationAddress: vmm.migrationAddress,
     ended: end?.reason ?? '',
   };
+}
+
+/** Until the guest is, or is no longer, paused for the operator: the answer is to be what it says. Or until the VM has ended. */
+async function standsStill({ running: vm }: VmmProcess, wanted: boolean): Promise<void> {
+  if (vm.pauses.includes('operator') === wanted) return;
+  await new Promise<void>((resolve) => {
+    const look = (): void => {
+      if (vm.pauses.includes('operator') !== wanted) return;
+      vm.off('paused', look);
+      resolve();
+    };
+    vm.on('paused', look);
+    void vm.ended.then(() => {
+      vm.off('paused', look);
+      resolve();
+    });
+  });
 }
