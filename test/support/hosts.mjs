@@ -73,6 +73,9 @@ export class Net {
 }
 
 export class Space {
+  /** Its IPv4 address on the common Ethernet; empty: it has none. */
+  address = '';
+
   constructor(name) {
     this.name = name;
   }

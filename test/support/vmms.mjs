@@ -20,10 +20,10 @@ const { formatMac, macForVm } = require(path.join(root, 'packages', 'network'));
 export const cli = path.join(root, 'packages', 'cli', 'dist', 'main.js');
 
 /**
- * Makes a VM in the datastore: { folder, name, kernel, initrd, append, disk?, memoryMiB, network?, features? }.
- * `disk` is moved there. Gives its vm.json.
+ * Makes a VM in the datastore: { name, kernel, initrd, append, disk?, memoryMiB, network?, features?, shown? }.
+ * `disk` is copied there; `shown`: where the datastore's files are seen from here. Gives its vm.json.
  */
-export async function createVm(store, { name, kernel, initrd, append, disk, memoryMiB = 512, network, features }) {
+export async function createVm(store, { name, kernel, initrd, append, disk, memoryMiB = 512, network, features, shown = store.where }) {
   const config = {
     schema: 1, vmId: randomUUID(), name, memoryBytes: memoryMiB << 20,
     disks: disk ? [{ file: 'disk.raw', bus: 'virtio', readOnly: false }] : [],
@@ -31,7 +31,7 @@ export async function createVm(store, { name, kernel, initrd, append, disk, memo
     settings: { boot: { kernel: 'vmlinuz', ...(initrd ? { initrd: 'initrd' } : {}), append }, ...(features ? { features } : {}) },
   };
   const directory = await VmDirectory.create(store, config);
-  const at = (folder, file) => path.join(store.where, directory.path(folder, file));
+  const at = (folder, file) => path.join(shown, directory.path(folder, file));
   copyFileSync(kernel, at('boot', 'vmlinuz'), constants.COPYFILE_FICLONE);
   if (initrd) copyFileSync(initrd, at('boot', 'initrd'), constants.COPYFILE_FICLONE);
   if (disk) await run('cp', ['--sparse=always', '--reflink=auto', disk, at('disks', 'disk.raw')]);
@@ -53,7 +53,10 @@ for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, () => process.exi
 
 /** One `godwit vmm` process. */
 export class VmmProcess {
-  /** order: { folder, store, vm, host, mode, networks, space (namespace), listen, tls, features, startPaused, env } */
+  /** @type {string} name of the host that runs it */
+  host;
+
+  /** @param {any} order { folder, store, vm, host, mode, networks, space (namespace), listen, tls, features, startPaused, env } */
   constructor(order) {
     Object.assign(this, { order, host: order.host, folder: path.join(order.folder, `${order.host}-${randomUUID().slice(0, 8)}`) });
     mkdirSync(this.folder, { recursive: true });

@@ -21,7 +21,9 @@ function flushSerial(): void {
   batched = 0;
 }
 
+/** Typed, and not yet taken by the serial port: what comes when this is full is lost, as on a real line. */
 const pendingInput: Uint8Array[] = [];
+const MAX_PENDING_INPUT_BYTES = 1 << 20;
 
 function offerInput(engine: Engine): void {
   while (pendingInput.length > 0) {
@@ -36,7 +38,8 @@ function offerInput(engine: Engine): void {
 
 const handlers: { [K in ShellMessage['type']]: (engine: Engine, message: Extract<ShellMessage, { type: K }>) => void } = {
   input: (_engine, message) => {
-    pendingInput.push(message.bytes);
+    const waiting = pendingInput.reduce((sum, { length }) => sum + length, 0);
+    if (waiting + message.bytes.length <= MAX_PENDING_INPUT_BYTES) pendingInput.push(message.bytes);
   },
   stop: (engine) => engine.end({ kind: 'stopped', detail: 'stopped by request' }),
   powerButton: (engine) => engine.machine.powerButton(),

@@ -8,6 +8,7 @@ import { assemble, guestFolder } from '../../engine/support/assemble.mjs';
 
 const here = path.join(guestFolder, '..', '..', 'migration', 'support');
 const STEP_LIMIT_MS = 60_000;
+const FUNCTIONS = 4096;
 
 export class Side {
   next = 1;
@@ -125,9 +126,10 @@ export async function move(from, to, { rounds = 2, list = (hot) => hot, quietFro
   return before;
 }
 
-/** Lets the guest go on for some passes and end; what it printed last, in words. */
+/** Lets the guest go on until it has called each function, and end; what it printed last, in words. */
 export async function finish(side) {
-  await sleep(300);
+  const first = await side.do('calls');
+  await side.until('two more passes', (calls) => (calls - first) >>> 0 > 2 * FUNCTIONS, () => side.do('calls'));
   await side.do('input');
   const { outcome, stats, text } = await side.do('end');
   const line = /end (\w+) (\w+) (\w+)/.exec(text);

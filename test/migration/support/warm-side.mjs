@@ -125,6 +125,8 @@ const orders = {
   // --- both
   stats: () => vm.stats(),
   text: () => text,
+  /** Calls made so far. */
+  calls: () => Buffer.from(vm.ram().slice(COUNTER, COUNTER + 4)).readUInt32LE(),
   input: () => vm.input(Uint8Array.of(1)),
   async end() {
     const { outcome, stats } = await vm.ended;

@@ -14,6 +14,8 @@ import { Queue } from '../rpc/queue';
 import type { Call, Message } from '../rpc/rpc';
 
 const QUICK_MS = 15_000;
+/** Typed while no process has the VM's console open. */
+const MAX_EARLY_BYTES = 64 * 1024;
 /** Between two looks for where a VM is that moves. */
 const LOOK_MS = 100;
 
@@ -38,8 +40,15 @@ export class Consoles {
     const console = word(first.value, 'console', 'CONSOLE_KIND_') === 'screen' ? 'screen' : 'serial';
     let current: Relay | undefined;
     let over = false;
+    // What is typed while the VM moves is for where it arrives.
+    const early: Uint8Array[] = [];
+    let earlyBytes = 0;
     void (async () => {
-      for (let next = await input.next(); !next.done; next = await input.next()) current?.toAgent.put({ data: bytes(next.value, 'data') });
+      for (let next = await input.next(); !next.done; next = await input.next()) {
+        const data = bytes(next.value, 'data');
+        if (current) current.toAgent.put({ data });
+        else if ((earlyBytes += data.length) <= MAX_EARLY_BYTES) early.push(data);
+      }
     })()
       .catch(() => undefined)
       .finally(() => {
@@ -53,12 +62,15 @@ export class Consoles {
       if (lastHost) yield { data: new Uint8Array(), note: `moved to ${runner.host.record.name}` };
       lastHost = runner.host.record.id;
       const { id, relay } = await this.openRelay(leadership, runner, console);
+      for (const data of early.splice(0)) relay.toAgent.put({ data });
+      earlyBytes = 0;
       current = relay;
       try {
         // Empty: the console is open, also that of a guest that prints nothing.
         yield { data: new Uint8Array(), note: '' };
         yield* relay.toUser;
       } finally {
+        current = undefined;
         relay.toAgent.end();
         this.relays.delete(id);
       }
