@@ -7,6 +7,7 @@
  * GODWIT_LONG=1 goes through every point that a migration passes.
  */
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Authority } from '../support/certificates.mjs';
 import { Net } from '../support/hosts.mjs';
 import { NfsServer } from '../support/nfs-server';
@@ -22,6 +23,7 @@ const all = (['source', 'target'] as const).flatMap((end) =>
 );
 const few = (...wanted: string[]): typeof all => (process.env.GODWIT_LONG ? all : all.filter(([end, phase]) => wanted.includes(`${end}:${phase}`)));
 const REACHED_MS = 60_000;
+const OVER_MS = 120_000;
 
 /** Moves the VM until one end has stopped at its fault point, lets `befall` happen, and the end go on. */
 async function play(vm: CountingVm, [end, phase]: (typeof all)[number], places: readonly [Place, Place], befall: () => Promise<void>, mend: () => Promise<void>): Promise<void> {
@@ -30,19 +32,22 @@ async function play(vm: CountingVm, [end, phase]: (typeof all)[number], places: 
   await vm.goesOn(source);
   const target = await vm.wait('beta', places[1], end === 'target' ? point : '');
   const victim = end === 'source' ? source : target;
-  const over: Promise<{ outcome?: string; vmIs?: string; line: string }> = source.migrateTo(target).catch((error: Error) => ({ line: error.message }));
+  const over: Promise<{ readonly outcome?: string; readonly vmIs?: string; readonly line: string }> = source.migrateTo(target).catch((error: Error) => ({ line: error.message }));
   await within(REACHED_MS, () => stopped(victim), () => `${point} was not reached: ${source.log.slice(-500)}`);
   await befall();
   victim.kill('SIGCONT');
   try {
+    // Its source, which lives, says how it ended; meanwhile the VM may still be on its way.
+    const said = await Promise.race([over, sleep<Awaited<typeof over>>(OVER_MS, { line: 'nothing' })]);
+    expect(said.line).not.toBe('nothing');
     const owner = await vm.settled([source, target], places[0]);
-    const said = await over;
     // What the source said of it, if it could say so, is so.
     if (said.outcome === 'completed') expect(owner).toBe(target);
     else if (said.outcome !== undefined) expect([said, owner === source]).toEqual([said, said.vmIs === 'source']);
     await vm.end(owner);
   } finally {
     await mend();
+    for (const one of [source, target]) one.kill();
   }
 }
 
