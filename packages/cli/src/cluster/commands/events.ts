@@ -60,9 +60,10 @@ export const events: Command = remote({
       if (output.forPeople) io.out(joined(output.table(EVENT_KIND, found, { widths, ...(headers ? {} : { headers: false }) })));
       else for (const event of found) output.change(EVENT_KIND, event, 'put');
     };
-    if (events.length > 0 || output.forPeople) show(events, true);
     // What happened between the two questions is asked for with the last cursor; without any event, from the beginning.
     await attend(io, flags.duration('timeout'), async (signal) => {
+      // Ctrl-C is attended to before there is anything to see.
+      if (events.length > 0 || output.forPeople) show(events, true);
       const coming = session().follow(
         (client, options) => client('Events').watchEvents({ ...request, after: last || '0', limit: 0 }, options),
         () => false,

@@ -51,8 +51,9 @@ export const top: Command = remote({
       () => io.rows(),
     );
     const draw = (now: Picture): void => redraw.show(() => topLines(now, by, Date.now(), output.style, io.columns(), io.rows() - 1));
-    draw(first);
     await attend(io, flags.duration('timeout'), async (signal) => {
+      // Ctrl-C is attended to before there is anything to see.
+      draw(first);
       for (;;) {
         await sleep(everyMs, undefined, { signal });
         draw(await picture(given));
