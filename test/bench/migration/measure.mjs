@@ -30,6 +30,7 @@ export class Subject {
       subject.probe = new Probe(rig.client, address, tools);
       await subject.probe.ready();
       oracle.beat(false);
+      subject.probe.rest();
       return subject;
     } catch (error) {
       await subject.stop();
@@ -51,6 +52,7 @@ export class Subject {
   async measure({ limitMs }) {
     const { vm, oracle, probe, row } = this;
     await vm.prepare();
+    probe.go();
     oracle.beat(true);
     await row.begin(this);
     await sleep(SETTLE_MS);
@@ -64,6 +66,7 @@ export class Subject {
     const verdict = await oracle.check();
     await row.end(this);
     oracle.beat(false);
+    probe.rest();
     const figures = this.figures({ began, ended, until, switched: move.switched });
     probe.forget(nowMs());
     oracle.line.forget(nowMs());

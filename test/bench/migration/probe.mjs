@@ -62,6 +62,14 @@ export class Probe {
     this.trips = this.trips.slice(from);
   }
 
+  /** Sends nothing until `go`: a guest that is not being measured has no work, and takes no CPU from one that is. */
+  rest() {
+    this.child.kill('SIGSTOP');
+  }
+  go() {
+    this.child.kill('SIGCONT');
+  }
+
   async stop() {
     this.child.kill('SIGKILL');
     await this.ended;
