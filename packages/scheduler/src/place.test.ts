@@ -288,6 +288,12 @@ describe('scores', () => {
     expect(prefers('start', stopped(), { hosts }, [])).toEqual(['a', 'b']);
   });
 
+  test('CPU: where all are busy, those count that are still to come', () => {
+    const hosts = ['a', 'b'].map((name) => host(name, { load: { ...load, cpuUsed: 1 } }));
+    const starts = vm('x', 'a', { cpuUsed: 1, cpuMeasured: false }, { memoryBytes: 4096 });
+    expect(prefers('start', stopped(), { hosts, vms: [starts] })).toEqual(['b', 'a']);
+  });
+
   test('pressure, warm data, links', () => {
     expect(prefers('start', stopped(), { hosts: [host('a', { load: { ...load, memoryPressure: 0.5 } }), host('b', { load })] })).toEqual([
       'b',

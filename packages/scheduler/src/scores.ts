@@ -32,11 +32,13 @@ const ALL: readonly MoveKind[] = ['live', 'resume', 'cold', 'start'];
 
 const within1 = (value: number): number => Math.min(1, Math.max(0, value));
 const share = (used: number, capacity: number): number => (capacity > 0 ? within1(used / capacity) : 1);
+/** 1 where nothing is busy, a half where all is; of two hosts that have too much to do, the one with less of it is still better. */
+const ease = (used: number): number => 1 / (1 + used);
 
 const memoryUsed = ({ view, promisedBytes }: Question, { host, usage, adds }: Candidate): number =>
   share(usage.promisedBytes + adds * promisedBytes, capacityBytes(host, view.settings));
 const cpuUsed = ({ milliCpus }: Question, { host, usage, adds }: Candidate): number =>
-  share(expectedMilliCpus(host, usage) + adds * milliCpus, capacityMilliCpus(host));
+  capacityMilliCpus(host) > 0 ? (expectedMilliCpus(host, usage) + adds * milliCpus) / capacityMilliCpus(host) : Number.MAX_SAFE_INTEGER;
 const byStrategy = ({ view }: Question, used: number): number => (view.settings.strategy === 'spread' ? 1 - used : used);
 const moveMs = ({ view, traffic, source, vm }: Question, { host }: Candidate): number =>
   estimateMove(vm, rateBetween(view, traffic, source, host)).ms;
@@ -51,8 +53,8 @@ const ROWS: readonly Row[] = [
   {
     code: 'cpu',
     moves: ALL,
-    value: (question, candidate) => byStrategy(question, cpuUsed(question, candidate)),
-    line: (question, candidate) => `${percent(cpuUsed(question, candidate))} of its CPUs would be busy`,
+    value: (question, candidate) => byStrategy(question, 1 - ease(cpuUsed(question, candidate))),
+    line: (question, candidate) => `${percent(within1(cpuUsed(question, candidate)))} of its CPUs would be busy`,
   },
   {
     code: 'pressure',

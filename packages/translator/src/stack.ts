@@ -117,7 +117,9 @@ const pushseg: Handler = ({ e, ins }) => {
 const popseg: Handler = ({ e, ins, eip, nextEip }) => {
   const seg = fixedSegment(ins.row.opcode, ins.row.map);
   if (seg === Seg.SS) return 'interpret';
-  emitAccess(e, [0x0f, 0xb7], HOST.R8, stackAddress(e, 0)); // movzx r8d, word [esp]
+  // All four bytes are read, as CPUs do it: the page behind the selector may be missing.
+  emitAccess(e, [0x8b], HOST.R8, stackAddress(e, 0));
+  e.u8(0x45, 0x0f, 0xb7, 0xc0); // movzx r8d, r8w
   e.add(HOST.R8, HOST.R8, (seg << 16) | (1 << 24));
   e.storeState(stateOffset.exitArg0, HOST.R8);
   emitCallout(e, Callout.LoadSegment, eip, nextEip);

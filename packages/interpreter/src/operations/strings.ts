@@ -68,7 +68,7 @@ const lods: Element = (c, form) => {
 };
 
 const cmps: Element = (c, form) => {
-  // es:edi first, as the host CPU does it: where both are missing, that is the address in CR2.
+  // Which is read first is the CPU's own affair: where both are missing, CR2 may name either.
   const right = c.mem.read(targetAddress(c, form, false), form.size);
   const left = c.mem.read(sourceAddress(c, form), form.size);
   sub[sizeIndex(form.size)](c, left, right);
