@@ -291,7 +291,7 @@ describe('scores', () => {
   test('CPU: where all are busy, those count that are still to come', () => {
     const hosts = ['a', 'b'].map((name) => host(name, { load: { ...load, cpuUsed: 1 } }));
     const starts = vm('x', 'a', { cpuUsed: 1, cpuMeasured: false }, { memoryBytes: 4096 });
-    expect(prefers('start', stopped(), { hosts, vms: [starts] })).toEqual(['b', 'a']);
+    expect(prefers('start', stopped(), { hosts }, [starts])).toEqual(['b', 'a']);
   });
 
   test('pressure, warm data, links', () => {
